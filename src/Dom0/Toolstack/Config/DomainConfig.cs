@@ -1,0 +1,80 @@
+namespace Xen.Toolstack;
+
+/// <summary>What a domain is built from: the checked content of a configuration file with its command-line overrides. <b>Source</b>: xmdomain.cfg(5).</summary>
+public sealed record DomainConfig
+{
+    /// <summary>Least memory that a domain may have. <b>Units</b>: MiB.</summary>
+    public const int LeastMemoryMiB = 64;
+
+    /// <summary>Most memory that a domain may have. <b>Units</b>: MiB.</summary>
+    public const int MostMemoryMiB = 65536;
+
+    /// <summary>Longest kernel command line, in bytes without the final zero. <b>Source</b>: xen.h, MAX_GUEST_CMDLINE.</summary>
+    public const int MostCommandLineBytes = 1023;
+
+    /// <summary>Most vCPUs that a PV domain may have: those whose vcpu_info stands in the shared_info page. <b>Source</b>: XEN_LEGACY_MAX_VCPUS.</summary>
+    public const int MostVcpus = 32;
+
+    /// <summary>The domain's name, unique on the machine.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>The kernel image: absolute path.</summary>
+    public required string Kernel { get; init; }
+
+    /// <summary>The initial ramdisk: absolute path, or null.</summary>
+    public string? Ramdisk { get; init; }
+
+    /// <summary>The kernel's command line, put together from <c>cmdline</c>, or <c>root</c> and <c>extra</c>.</summary>
+    public string CommandLine { get; init; } = "";
+
+    /// <summary>Memory at start. <b>Units</b>: MiB.</summary>
+    public int MemoryMiB { get; init; } = 128;
+
+    /// <summary>Most memory it may grow to. <b>Units</b>: MiB.</summary>
+    public int MaxMemoryMiB { get; init; } = 128;
+
+    /// <summary>vCPUs that may be brought up at start.</summary>
+    public int Vcpus { get; init; } = 1;
+
+    /// <summary>vCPUs that exist.</summary>
+    public int MaxVcpus { get; init; } = 1;
+
+    public ShutdownAction OnPoweroff { get; init; } = ShutdownAction.Destroy;
+
+    public ShutdownAction OnReboot { get; init; } = ShutdownAction.Restart;
+
+    public ShutdownAction OnCrash { get; init; } = ShutdownAction.Restart;
+
+    public ShutdownAction OnWatchdog { get; init; } = ShutdownAction.Destroy;
+
+    /// <summary>Share of the processors among busy domains, relative to the others'. <b>Source</b>: credit scheduler, 1...65535.</summary>
+    public int CpuWeight { get; init; } = 256;
+
+    /// <summary>Most processor time. <b>Units</b>: percent of one processor; 0 is no cap.</summary>
+    public int CpuCap { get; init; }
+
+    /// <summary>The processors that each vCPU may run on, by its number; a vCPU without an entry may run on any.</summary>
+    public IReadOnlyList<IReadOnlySet<int>> Affinity { get; init; } = [];
+
+    public Guid Uuid { get; init; }
+
+    /// <summary>What executes the guest's instructions.</summary>
+    public string CpuEngine { get; init; } = "interpreter";
+
+    /// <summary>Features that the kernel shall be given, as in its ELF notes, separated by '|'; empty for the usual ones.</summary>
+    public string Features { get; init; } = "";
+
+    /// <summary>The file it was read from, for messages.</summary>
+    public string Source { get; init; } = "";
+}
+
+/// <summary>What happens when a domain shuts down. <b>Source</b>: xmdomain.cfg(5), on_poweroff and its like.</summary>
+public enum ShutdownAction
+{
+    Destroy,
+    Restart,
+    RenameRestart,
+    Preserve,
+    CoredumpDestroy,
+    CoredumpRestart,
+}

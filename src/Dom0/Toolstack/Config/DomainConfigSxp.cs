@@ -1,0 +1,53 @@
+using System.Globalization;
+using System.Text;
+
+namespace Xen.Toolstack;
+
+/// <summary>A configuration as xm's S-expression, which <c>xm create -n</c> prints.</summary>
+public static class DomainConfigSxp
+{
+    /// <summary>The expression, over several lines, each ended.</summary>
+    public static string Write(DomainConfig config)
+    {
+        StringBuilder text = new();
+        text.Append("(vm\n");
+        Add(text, "name", config.Name);
+        Add(text, "memory", config.MemoryMiB);
+        Add(text, "maxmem", config.MaxMemoryMiB);
+        Add(text, "vcpus", config.Vcpus);
+        Add(text, "maxvcpus", config.MaxVcpus);
+        Add(text, "uuid", config.Uuid);
+        Add(text, "cpu_weight", config.CpuWeight);
+        Add(text, "cpu_cap", config.CpuCap);
+        Add(text, "on_poweroff", Action(config.OnPoweroff));
+        Add(text, "on_reboot", Action(config.OnReboot));
+        Add(text, "on_crash", Action(config.OnCrash));
+        Add(text, "on_watchdog", Action(config.OnWatchdog));
+        text.Append("    (image\n        (linux\n");
+        AddImage(text, "kernel", config.Kernel);
+        AddImage(text, "ramdisk", config.Ramdisk);
+        AddImage(text, "args", config.CommandLine);
+        AddImage(text, "features", config.Features);
+        return text.Append("        )\n    )\n)\n").ToString();
+    }
+
+    /// <summary>An action's name in configuration files.</summary>
+    public static string Action(ShutdownAction action) => action switch
+    {
+        ShutdownAction.Destroy => "destroy",
+        ShutdownAction.Restart => "restart",
+        ShutdownAction.RenameRestart => "rename-restart",
+        ShutdownAction.Preserve => "preserve",
+        ShutdownAction.CoredumpDestroy => "coredump-destroy",
+        _ => "coredump-restart",
+    };
+
+    private static void Add(StringBuilder text, string key, object value) =>
+        text.Append(CultureInfo.InvariantCulture, $"    ({key} {value})\n");
+
+    private static void AddImage(StringBuilder text, string key, string? value)
+    {
+        if (!string.IsNullOrEmpty(value))
+            text.Append(CultureInfo.InvariantCulture, $"            ({key} {new StringValue(value)})\n");
+    }
+}

@@ -1,0 +1,51 @@
+using Xen.Drivers.Console;
+using Xen.Rings;
+
+namespace Xen.Toolstack;
+
+/// <summary>A domain's console over all its lives: the pipe stays, the backend is a new one for each life's rings.</summary>
+public sealed class DomainConsole : IDomainConsole, IDisposable
+{
+    private readonly ConsolePipe _pipe;
+    private ConsoleBackend? _backend;
+
+    /// <param name="log">Where output is also written, or null; owned from now on.</param>
+    public DomainConsole(ConsoleLog? log = null) => _pipe = new ConsolePipe(log);
+
+    /// <summary>Told when a guest broke its console's ring: the reason.</summary>
+    public event Action<string>? Faulted;
+
+    /// <summary>Connects the console to a new domain's page and event channel; both are owned from now on. Detaches first.</summary>
+    public void Attach(ISharedPage page, IEventPort events)
+    {
+        Detach();
+        _backend = new ConsoleBackend(page, events, _pipe);
+        _backend.Faulted += reason => Faulted?.Invoke(reason);
+        if (_backend.CloseReason is { } already)
+            Faulted?.Invoke(already);
+    }
+
+    /// <summary>Takes the last output and lets go of the domain's page; to be called before its memory is freed.</summary>
+    public void Detach()
+    {
+        _backend?.Dispose();
+        _backend = null;
+    }
+
+    /// <summary>The domain is gone for good: readers get what is left, then the end.</summary>
+    public void End()
+    {
+        Detach();
+        _pipe.End();
+    }
+
+    public ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellation) => _pipe.ReadAsync(buffer, cancellation);
+
+    public ValueTask WriteAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancellation) => _pipe.WriteAsync(bytes, cancellation);
+
+    public void Dispose()
+    {
+        End();
+        _pipe.Dispose();
+    }
+}

@@ -1,0 +1,125 @@
+using System.Globalization;
+using Xen.Toolstack;
+
+namespace Xen.Xm;
+
+/// <summary>
+/// A machine inside this process, made for one domain: holds the domain's name, keeps the hypervisor's log, answers other terminals.
+/// A service takes this over one day; commands that ask about domains need not notice.
+/// </summary>
+internal sealed class EmbeddedMachine : IAsyncDisposable
+{
+    private readonly IToolstack _toolstack;
+    private readonly FileStream _nameLock;
+    private readonly HypervisorLogFile? _log;
+    private ControlServer? _control;
+
+    private EmbeddedMachine(IToolstack toolstack, FileStream nameLock, HypervisorLogFile? log)
+    {
+        _toolstack = toolstack;
+        _nameLock = nameLock;
+        _log = log;
+    }
+
+    /// <summary>The domain; there once <see cref="StartAsync"/> has returned.</summary>
+    public IRunningDomain Domain { get; private set; } = null!;
+
+    /// <summary>Starts a machine and builds the domain in it, paused.</summary>
+    /// <exception cref="ToolstackException">The name is taken, or the domain cannot be built. Nothing is left behind.</exception>
+    public static async Task<EmbeddedMachine> StartAsync(XmContext context, DomainConfig config)
+    {
+        FileStream nameLock = TakeName(context.Paths, config.Name);
+        EmbeddedMachine? machine = null;
+        try
+        {
+            IToolstack toolstack = context.StartMachine(new MachineOptions(config.MaxMemoryMiB, config.CpuEngine));
+            machine = new EmbeddedMachine(toolstack, nameLock, OpenLog(context, toolstack, config.Name));
+            machine.Domain = machine._toolstack.CreateDomain(config);
+            machine._control = new ControlServer(context.Paths.SocketOf(config.Name), machine.Answer);
+            return machine;
+        }
+        catch
+        {
+            if (machine is not null)
+                await machine.DisposeAsync().ConfigureAwait(false);
+            else
+                GiveUp(nameLock);
+            throw;
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_control is not null)
+            await _control.DisposeAsync().ConfigureAwait(false);
+        Domain?.Dispose();
+        _toolstack.Dispose();
+        _log?.Dispose();
+        GiveUp(_nameLock);
+    }
+
+    private static void GiveUp(FileStream nameLock)
+    {
+        File.Delete(nameLock.Name);
+        nameLock.Dispose();
+    }
+
+    private static FileStream TakeName(XmPaths paths, string name)
+    {
+        XmPaths.MakePrivate(paths.RuntimeFolder);
+        try
+        {
+            return new FileStream(paths.LockOf(name), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+        }
+        catch (IOException e)
+        {
+            throw new ToolstackException($"a domain named '{name}' is running already: xm destroy {name} ends it, and name=OTHER on the command line takes another name.", e);
+        }
+        catch (UnauthorizedAccessException e)
+        {
+            throw new ToolstackException($"{paths.LockOf(name)} cannot be opened: {e.Message}", e);
+        }
+    }
+
+    private static HypervisorLogFile? OpenLog(XmContext context, IToolstack toolstack, string name)
+    {
+        string path = context.Paths.HypervisorLogOf(name);
+        try
+        {
+            XmPaths.MakePrivate(context.Paths.LogFolder);
+            return new HypervisorLogFile(toolstack, path);
+        }
+        catch (Exception e) when (e is ToolstackException or IOException or UnauthorizedAccessException)
+        {
+            context.Say($"warning: no log is kept, because {path} cannot be written: {e.Message}");
+            return null;
+        }
+    }
+
+    private string Answer(string request)
+    {
+        switch (request)
+        {
+            case "status":
+                return DomainLine.Format(Domain);
+            case "dmesg":
+                return _toolstack.ReadLog();
+            case "dmesg-clear":
+                return _toolstack.ReadLog(clear: true);
+            case "pause":
+                Domain.Pause();
+                return "";
+            case "unpause":
+                Domain.Unpause();
+                return "";
+            case "destroy":
+                Domain.Destroy();
+                return "";
+            case ['d', 'e', 'b', 'u', 'g', '-', 'k', 'e', 'y', ' ', var key]:
+                return _toolstack.DebugKey(key);
+            default:
+                throw new ToolstackException(string.Create(CultureInfo.InvariantCulture,
+                    $"process {Environment.ProcessId}, which runs domain '{Domain.Config.Name}', does not know this request: it is of another version of xm."));
+        }
+    }
+}

@@ -1,0 +1,119 @@
+using System.CommandLine;
+using System.CommandLine.Invocation;
+using Xen.Toolstack;
+
+namespace Xen.Xm;
+
+/// <summary>
+/// The command line: finds the verb, runs it, and turns whatever happens into a sentence and an exit status. Any unique beginning of
+/// a verb is the verb.
+/// </summary>
+internal sealed class XmCommandLine
+{
+    private readonly XmContext _context;
+    private readonly RootCommand _root;
+    private readonly ParserConfiguration _parsing = new() { ResponseFileTokenReplacer = null };
+
+    public XmCommandLine(XmContext context)
+    {
+        _context = context;
+        _root = new RootCommand("Create and manage Xen domains.") { new CreateCommand(context).Build() };
+        foreach (Command command in new DomainCommands(context).Build().Concat(new HostCommands(context).Build()))
+            _root.Add(command);
+        _root.Add(BuildHelp());
+    }
+
+    /// <summary>Runs one command.</summary>
+    /// <returns>The process's exit status.</returns>
+    public async Task<int> RunAsync(IReadOnlyList<string> arguments)
+    {
+        try
+        {
+            if (arguments.Count == 0)
+                return await HelpAfterAsync("which verb?").ConfigureAwait(false);
+            return await InvokeAsync(ResolveVerb(arguments)).ConfigureAwait(false);
+        }
+        catch (UnknownVerbException e)
+        {
+            return await HelpAfterAsync(e.Message).ConfigureAwait(false);
+        }
+        catch (UsageException e)
+        {
+            _context.Say(e.Message);
+            return ExitCode.Usage;
+        }
+        catch (ToolstackException e)
+        {
+            _context.Say(e.Message);
+            return ExitCode.Failed;
+        }
+        catch (IOException e)
+        {
+            // Whoever read our output went away (xm list | head -1), or the disk is full.
+            _context.Say(e.Message);
+            return ExitCode.Failed;
+        }
+    }
+
+    private async Task<int> InvokeAsync(IReadOnlyList<string> arguments)
+    {
+        ParseResult parsed = _root.Parse(arguments, _parsing);
+        if (parsed.Action is ParseErrorAction)
+        {
+            string verb = parsed.CommandResult.Command.Name;
+            throw new UsageException($"{string.Join(' ', parsed.Errors.Select(e => e.Message))} xm help {verb} says more.");
+        }
+
+        return await InvokeAsync(parsed, _context.Out).ConfigureAwait(false);
+    }
+
+    private async Task<int> InvokeAsync(ParseResult parsed, TextWriter output)
+    {
+        // Exceptions and signals are ours to handle.
+        InvocationConfiguration invocation = new()
+        {
+            Output = output,
+            Error = _context.Error,
+            EnableDefaultExceptionHandler = false,
+            ProcessTerminationTimeout = null,
+        };
+        return await parsed.InvokeAsync(invocation).ConfigureAwait(false);
+    }
+
+    private async Task<int> HelpAfterAsync(string message)
+    {
+        _context.Say(message);
+        await InvokeAsync(_root.Parse(["--help"], _parsing), _context.Error).ConfigureAwait(false);
+        return ExitCode.Usage;
+    }
+
+    private IReadOnlyList<string> ResolveVerb(IReadOnlyList<string> arguments)
+    {
+        string verb = arguments[0];
+        if (verb.StartsWith('-'))
+            return arguments;
+        string[] verbs = [.. _root.Subcommands.Select(c => c.Name)];
+        string[] candidates = verbs.Contains(verb) ? [verb] : [.. verbs.Where(v => v.StartsWith(verb, StringComparison.Ordinal)).Order(StringComparer.Ordinal)];
+        return candidates.Length switch
+        {
+            1 => [candidates[0], .. arguments.Skip(1)],
+            0 => throw new UnknownVerbException($"'{verb}' is no verb of xm."),
+            _ => throw new UnknownVerbException($"'{verb}' may mean {string.Join(", ", candidates)}."),
+        };
+    }
+
+    private Command BuildHelp()
+    {
+        Argument<string?> verb = new("VERB") { Description = "The verb to explain.", Arity = ArgumentArity.ZeroOrOne };
+        Option<bool> full = new("--long") { Description = "As in Xen's xm; the help is always the long one.", Hidden = true };
+        Command command = new("help", "Explain xm, or one of its verbs.") { verb, full };
+        command.SetAction(async (parsed, _) =>
+        {
+            IReadOnlyList<string> asked = parsed.GetValue(verb) is { } name ? ResolveVerb([name, "--help"]) : ["--help"];
+            return await InvokeAsync(_root.Parse(asked, _parsing), _context.Out).ConfigureAwait(false);
+        });
+        return command;
+    }
+
+    private sealed class UnknownVerbException(string message) : Exception(message);
+}

@@ -1,0 +1,33 @@
+using Xen.Toolstack;
+
+namespace Xen.Xm;
+
+/// <summary>What a command has to do with the world: streams, terminal, folders, and the machine that it can start. Tests give another.</summary>
+internal sealed record XmContext
+{
+    /// <summary>What is typed, or piped in.</summary>
+    public required Stream Input { get; init; }
+
+    /// <summary>Where a guest's console goes, byte for byte.</summary>
+    public required Stream Output { get; init; }
+
+    /// <summary>Results, as text; the same place as <see cref="Output"/>.</summary>
+    public required TextWriter Out { get; init; }
+
+    /// <summary>Messages.</summary>
+    public required TextWriter Error { get; init; }
+
+    /// <summary>The terminal behind <see cref="Input"/>, or null if that is a pipe or a file.</summary>
+    public ITerminal? Terminal { get; init; }
+
+    public required XmPaths Paths { get; init; }
+
+    /// <summary>Starts a machine inside this process.</summary>
+    public required Func<MachineOptions, IToolstack> StartMachine { get; init; }
+
+    /// <summary>Ends what runs, as SIGTERM does.</summary>
+    public CancellationToken Stop { get; init; }
+
+    /// <summary>A sentence for the person at the terminal.</summary>
+    public void Say(string message) => Error.WriteLine("xm: " + message);
+}

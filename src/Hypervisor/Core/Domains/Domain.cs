@@ -1,0 +1,53 @@
+using Xen.Abi;
+using Xen.Cpu;
+
+namespace Xen.Core;
+
+/// <summary>
+/// A domain: memory, vCPUs, event channels, and what the hypervisor knows of them. Split by verb into partial files:
+/// this one has what it is made of.
+/// </summary>
+/// <remarks>
+/// Locks, in their order: <see cref="PagingLock"/> before <see cref="EventLock"/> before the scheduler's. None is held while a guest runs.
+/// </remarks>
+public sealed partial class Domain : IGuestEnvironment
+{
+    private readonly Vcpu[] _vcpus;
+
+    internal Domain(Machine machine, DomId id, string name, int vcpuCount, Mfn sharedInfoFrame)
+    {
+        Machine = machine;
+        Id = id;
+        Name = name;
+        SharedInfoFrame = sharedInfoFrame;
+        IoPorts = new IoPorts(this);
+        Events = new EventChannelTable(this, vcpuCount);
+        OwnedMemory = new DomainMemory(this);
+        Flushes = new TlbFlushes(this, vcpuCount);
+        Tables = new PageTables(this, OwnedMemory);
+        Grants = new GrantTable(this);
+        Watchdogs = new DomainWatchdogs(this);
+        _vcpus = new Vcpu[vcpuCount];
+        for (int i = 0; i < vcpuCount; i++)
+            _vcpus[i] = new Vcpu(this, new VcpuId(i));
+    }
+
+    /// <summary>Guards the domain's page tables, frame types and memory map.</summary>
+    public Lock PagingLock { get; } = new();
+
+    /// <summary>Guards the domain's event channels.</summary>
+    public Lock EventLock { get; } = new();
+
+    public Machine Machine { get; }
+
+    public DomId Id { get; }
+
+    /// <summary>The name, for people and logs.</summary>
+    public string Name { get; }
+
+    /// <summary>The vCPUs, by number; all exist from creation on, offline until brought up.</summary>
+    public IReadOnlyList<Vcpu> Vcpus => _vcpus;
+
+    /// <summary>The frame of the shared_info page; owned by the hypervisor, mapped by the guest.</summary>
+    public Mfn SharedInfoFrame { get; }
+}

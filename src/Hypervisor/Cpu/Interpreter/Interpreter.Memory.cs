@@ -1,0 +1,241 @@
+using System.Buffers.Binary;
+using Xen.Abi;
+
+namespace Xen.Cpu;
+
+/// <summary>The slow paths of memory access: TLB fills, faults, operands that cross pages, writes to page tables.</summary>
+public sealed partial class Interpreter
+{
+    /// <summary>A read-modify-write operand that is not simply in memory; see <see cref="Modify{T}"/>.</summary>
+    private readonly byte[] _bounce = new byte[64];
+    private ulong _bounceAddress;
+    private int _bounceSize;
+    private LazyFlags _flagsBeforeBounce;
+
+    /// <summary>The page table that the bounce buffer is to be written to, or invalid: it goes to two pages.</summary>
+    private Mfn _bounceTable;
+
+    /// <summary>The operand must still be what was read when the bounce buffer is written back.</summary>
+    private bool _bounceCompares;
+    private ulong _bounceExpected;
+
+    /// <summary>The frame of the last write that failed only for write protection, and may be a page table.</summary>
+    private Mfn _protected = Mfn.Invalid;
+
+    /// <summary>The fault just recorded is none: execute the instruction again.</summary>
+    private bool _retry;
+
+    /// <summary>Ends a read-modify-write. False: it did not happen; flags are as before, the fault is recorded.</summary>
+    internal bool Commit() => _bounceSize == 0 || CommitBounce();
+
+    /// <summary>Reads bytes of any length. False: the fault is recorded; part of the destination may have been written.</summary>
+    internal bool ReadBytes(ulong address, Span<byte> destination)
+    {
+        while (true)
+        {
+            int offset = (int)(address & Page.OffsetMask);
+            int count = Math.Min(destination.Length, Page.Size - offset);
+            if (!TryFrame(address, MemoryAccess.Read, out Mfn frame))
+                return false;
+            _state.Memory.Frame(frame).Slice(offset, count).CopyTo(destination);
+            if (count == destination.Length)
+                return true;
+            destination = destination[count..];
+            address += (uint)count;
+        }
+    }
+
+    /// <summary>Writes up to a page of bytes, all or nothing. False: the fault is recorded.</summary>
+    internal bool WriteBytes(ulong address, ReadOnlySpan<byte> source)
+    {
+        int offset = (int)(address & Page.OffsetMask);
+        int count = Math.Min(source.Length, Page.Size - offset);
+        if (!TryFrame(address, MemoryAccess.Write, out Mfn first))
+            return false;
+        Mfn second = first;
+        if (count < source.Length && !TryFrame(address + (uint)count, MemoryAccess.Write, out second))
+            return false;
+        source[..count].CopyTo(_state.Memory.Frame(first)[offset..]);
+        source[count..].CopyTo(_state.Memory.Frame(second));
+        return true;
+    }
+
+    /// <summary>Translates for a fetch. False: the fault is recorded.</summary>
+    private bool TryFetchFrame(ulong address, out Mfn frame)
+    {
+        ref TlbEntry entry = ref _tlb.Entry(address);
+        if (entry.ExecuteTag == ((address & ~Page.OffsetMask) | _generation))
+        {
+            nint host = entry.Addend + (nint)(address & ~Page.OffsetMask);
+            frame = Mfn.FromAddress((ulong)(host - _state.Memory.HostBase));
+            return true;
+        }
+
+        return TryFrame(address, MemoryAccess.Execute, out frame);
+    }
+
+    /// <summary>Translates one address to a host address, filling the TLB. False: the fault is recorded.</summary>
+    private bool Translate(ulong address, MemoryAccess access, out nint host)
+    {
+        bool ok = TryFrame(address, access, out Mfn frame);
+        host = ok ? _state.Memory.HostBase + (nint)(frame.Address | (address & Page.OffsetMask)) : 0;
+        return ok;
+    }
+
+    private bool TryFrame(ulong address, MemoryAccess access, out Mfn frame)
+    {
+        _protected = Mfn.Invalid;
+        if ((ulong)((long)(address << 16) >> 16) != address)
+        {
+            frame = Mfn.Invalid;
+            _exit = CpuExit.Exception(Vector.GeneralProtection);
+            return false;
+        }
+
+        Translation translation = PageWalker.Walk(_state.Memory, _state.Root, address, access);
+        frame = translation.Frame;
+        bool write = access == MemoryAccess.Write;
+        if (!translation.Present || !_state.Environment.MayAccess(frame, write))
+        {
+            if (translation.IsWriteProtected)
+                _protected = frame;
+            _exit = CpuExit.Exception(Vector.Page, translation.Present ? PageErrorForbidden : translation.ErrorCode, address);
+            return false;
+        }
+
+        bool code = _state.Code.HasCode(frame);
+        if (write && code)
+        {
+            if (IsOwnBlock(frame))
+                return false;
+            _state.Code.NoteWrite(frame);
+            code = false;
+        }
+
+        _tlb.Fill(address, _state.Memory.HostBase + (nint)frame.Address, translation.Writable && !code, translation.Executable);
+        return true;
+    }
+
+    private const uint PageErrorForbidden = 5;
+
+    /// <summary>
+    /// Whether a store goes into the frame of the block that does it. Then the instruction is executed again as a block of its own,
+    /// so that what follows is decoded after the store.
+    /// </summary>
+    private bool IsOwnBlock(Mfn frame)
+    {
+        if ((_current.Value.Frame != frame && _current.Value.TailFrame != frame) || _current.Value.InstructionCount == 1)
+            return false;
+        Retry();
+        _single = true;
+        return true;
+    }
+
+    private void Retry()
+    {
+        _exit = new CpuExit(CpuExitReason.Request);
+        _retry = true;
+    }
+
+    /// <summary>Copies an operand into the bounce buffer, if it can be written later. False: the fault is recorded.</summary>
+    private bool BeginBounce(ulong address, int size)
+    {
+        int offset = (int)(address & Page.OffsetMask);
+        Span<byte> bounce = _bounce.AsSpan(0, size);
+        if (offset + size <= Page.Size)
+        {
+            // Not writable: the page fault is recorded. A page table of the guest's own is written by the hypervisor.
+            Mfn table = _protected;
+            int inEntry = offset & 7;
+            if (table == Mfn.Invalid || inEntry + size > 8 || _state.Mode != GuestMode.Kernel || !_state.Environment.IsEmulatedPageTable(table))
+                return false;
+            _bounceTable = table;
+            _bounceExpected = _state.Memory.ReadUInt64(table.Address + (ulong)(offset - inEntry));
+            BinaryPrimitives.WriteUInt64LittleEndian(_bounce.AsSpan(32), _bounceExpected);
+            _bounce.AsSpan(32 + inEntry, size).CopyTo(bounce);
+        }
+        else
+        {
+            if (!TryFrame(address, MemoryAccess.Write, out _) || !TryFrame((address | Page.OffsetMask) + 1, MemoryAccess.Write, out _))
+                return false;
+            _bounceTable = Mfn.Invalid;
+            if (!ReadBytes(address, bounce))
+                return false;
+        }
+
+        _bounceAddress = address;
+        _bounceSize = size;
+        _flagsBeforeBounce = Flags;
+        return true;
+    }
+
+    /// <summary>Copies an operand that crosses a cache line into the bounce buffer. False: the fault is recorded.</summary>
+    private bool BeginBounceBetweenLines(ulong address, int size)
+    {
+        Span<byte> bounce = _bounce.AsSpan(0, size);
+        if (!ReadBytes(address, bounce))
+            return false;
+        bounce.CopyTo(_bounce.AsSpan(32));
+        _bounceTable = Mfn.Invalid;
+        _bounceAddress = address;
+        _bounceSize = size;
+        _bounceCompares = true;
+        _flagsBeforeBounce = Flags;
+        return true;
+    }
+
+    /// <summary>Whether the operand still is what was read. If it is not, another vCPU came between, and the instruction is executed again.</summary>
+    private bool IsUnchanged()
+    {
+        Span<byte> now = _bounce.AsSpan(16, _bounceSize);
+        if (!ReadBytes(_bounceAddress, now))
+            return false;
+        if (now.SequenceEqual(_bounce.AsSpan(32, _bounceSize)))
+            return true;
+        Retry();
+        return false;
+    }
+
+    private bool CommitBounce()
+    {
+        bool unchanged = !_bounceCompares || IsUnchanged();
+        _bounceCompares = false;
+        ReadOnlySpan<byte> value = _bounce.AsSpan(0, _bounceSize);
+        _bounceSize = 0;
+        if (!unchanged)
+        {
+            Flags = _flagsBeforeBounce;
+            return false;
+        }
+
+        if (_bounceTable == Mfn.Invalid ? WriteBytes(_bounceAddress, value) : WritePageTable(value))
+            return true;
+        Flags = _flagsBeforeBounce;
+        return false;
+    }
+
+    private bool WritePageTable(ReadOnlySpan<byte> value)
+    {
+        int offset = (int)(_bounceAddress & Page.OffsetMask);
+        BinaryPrimitives.WriteUInt64LittleEndian(_bounce.AsSpan(32), _bounceExpected);
+        value.CopyTo(_bounce.AsSpan(32 + (offset & 7)));
+        ulong entry = BinaryPrimitives.ReadUInt64LittleEndian(_bounce.AsSpan(32));
+        _state.LeaveGuest();
+        PageTableWrite outcome = _state.Environment.WritePageTable(_state, _bounceTable, offset >> 3, _bounceExpected, entry);
+        _state.EnterGuest();
+        UseTlb();
+        switch (outcome)
+        {
+            case PageTableWrite.Done:
+                return true;
+            case PageTableWrite.Changed:
+                Retry();
+                return false;
+            default:
+                _exit = CpuExit.Exception(Vector.Page, PageErrorProtectedWrite, _bounceAddress);
+                return false;
+        }
+    }
+
+    private const uint PageErrorProtectedWrite = 7;
+}

@@ -1,0 +1,228 @@
+using System.Diagnostics;
+using System.Text;
+
+namespace Xen.Boot.Tests;
+
+/// <summary>A running xm with a guest's console on its standard input and output, driven as a person would.</summary>
+internal sealed class GuestSession : IDisposable
+{
+    /// <summary>How long anything may take on a slow, busy machine. Nothing waits that long unless it is broken.</summary>
+    public static readonly TimeSpan Patience = TimeSpan.FromMinutes(4);
+
+    private readonly Process _process;
+    private readonly StringBuilder _output = new();
+    private readonly StringBuilder _errors = new();
+    private readonly object _changed = new();
+    private readonly string _state;
+    private int _read;
+    private bool _ended;
+
+    private GuestSession(string program, IEnumerable<string> arguments)
+    {
+        _state = Directory.CreateTempSubdirectory("xen-boot-").FullName;
+        var start = new ProcessStartInfo(program)
+        {
+            WorkingDirectory = Repository.Root,
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            StandardOutputEncoding = Encoding.Latin1,
+            StandardErrorEncoding = Encoding.UTF8,
+        };
+        foreach (string argument in arguments)
+            start.ArgumentList.Add(argument);
+        start.Environment["XDG_STATE_HOME"] = _state;
+        start.Environment["XDG_RUNTIME_DIR"] = _state;
+        start.Environment["XDG_CONFIG_HOME"] = _state;
+        // Root has Xen's own folders, whatever the XDG variables say; these come first for everybody.
+        start.Environment["XEN_RUNTIME_DIR"] = Path.Combine(_state, "run");
+        start.Environment["XEN_LOG_DIR"] = Path.Combine(_state, "log");
+        _process = Process.Start(start) ?? throw new InvalidOperationException("xm does not start");
+        _ = Collect(_process.StandardOutput, _output);
+        _ = Collect(_process.StandardError, _errors);
+    }
+
+    /// <summary>The folder with this xm's logs and sockets.</summary>
+    public string StateFolder => _state;
+
+    /// <summary>Host processor time of xm so far.</summary>
+    public TimeSpan ProcessorTime
+    {
+        get
+        {
+            _process.Refresh();
+            return _process.TotalProcessorTime;
+        }
+    }
+
+    /// <summary>Memory of xm's process that is in RAM, shared pages included. <b>Units</b>: bytes.</summary>
+    public long ResidentBytes
+    {
+        get
+        {
+            _process.Refresh();
+            return _process.WorkingSet64;
+        }
+    }
+
+    /// <summary>What xm wrote on standard error so far.</summary>
+    public string Errors
+    {
+        get
+        {
+            lock (_changed)
+                return _errors.ToString();
+        }
+    }
+
+    /// <summary>What the console showed so far.</summary>
+    public string Output
+    {
+        get
+        {
+            lock (_changed)
+                return _output.ToString();
+        }
+    }
+
+    /// <summary>Boots a stock kernel with the busybox initramfs and waits for its shell.</summary>
+    public static GuestSession BootToShell(string kernel, params string[] overrides)
+    {
+        GuestSession session = Boot(kernel, overrides);
+        session.WaitForShell();
+        return session;
+    }
+
+    /// <summary>Starts a stock kernel with the busybox initramfs.</summary>
+    public static GuestSession Boot(string kernel, params string[] overrides) => Start(
+    [
+        "create", "-c", Path.Combine(Repository.Root, "examples", "debian.cfg"),
+        "kernel=" + Repository.Cached(kernel), "ramdisk=" + Repository.Cached("initramfs.cpio.gz"),
+        "name=" + "boot" + Guid.NewGuid().ToString("n")[..8], .. overrides,
+    ]);
+
+    /// <summary>Starts xm with these arguments.</summary>
+    public static GuestSession Start(IEnumerable<string> arguments) => new(Repository.Xm, arguments);
+
+    /// <summary>Runs a shell's line on a terminal of its own.</summary>
+    public static GuestSession StartAtTerminal(string line) => new("script", ["-q", "-e", "-c", line, "/dev/null"]);
+
+    /// <summary>Waits until init runs and the shell prompts.</summary>
+    public void WaitForShell()
+    {
+        WaitFor("xen-sln: init running");
+        WaitFor("domu:~# ");
+    }
+
+    /// <summary>Waits until the text appears behind what was waited for before, and returns what came before it.</summary>
+    public string WaitFor(string text)
+    {
+        long deadline = Stopwatch.GetTimestamp() + (long)(Patience.TotalSeconds * Stopwatch.Frequency);
+        lock (_changed)
+        {
+            while (true)
+            {
+                string seen = _output.ToString(_read, _output.Length - _read);
+                int at = seen.IndexOf(text, StringComparison.Ordinal);
+                if (at >= 0)
+                {
+                    _read += at + text.Length;
+                    return seen[..at];
+                }
+
+                long left = deadline - Stopwatch.GetTimestamp();
+                if (_ended || left <= 0 || !Monitor.Wait(_changed, TimeSpan.FromSeconds(left / (double)Stopwatch.Frequency)))
+                    throw new GuestException($"'{text}' did not appear ({(_ended ? "xm ended" : "timeout")}).\n{Tail(_output)}\n--- stderr\n{Tail(_errors)}");
+            }
+        }
+    }
+
+    /// <summary>Types bytes into the console.</summary>
+    public void Type(string text)
+    {
+        _process.StandardInput.Write(text);
+        _process.StandardInput.Flush();
+    }
+
+    /// <summary>Runs a command in the guest's shell and returns what it printed.</summary>
+    public string Run(string command)
+    {
+        // The markers are put together by the shell, so that the echo of the line, which its editor may wrap anywhere, does not match.
+        Type("echo begin''-mark; " + command + "; echo done''-mark=$?\n");
+        WaitFor("begin-mark\r\n");
+        string output = WaitFor("done-mark=");
+        string status = WaitFor("\n").Trim();
+        WaitFor("domu:~# ");
+        Assert.True(status == "0", $"'{command}' ended with {status}: {output}");
+        return output.Replace("\r", "", StringComparison.Ordinal).TrimEnd('\n');
+    }
+
+    /// <summary>Waits for xm to end and returns its exit code.</summary>
+    public int WaitForExit()
+    {
+        if (!_process.WaitForExit(Patience))
+            throw new GuestException($"xm does not end.\n{Tail(_output)}\n--- stderr\n{Tail(_errors)}");
+        _process.WaitForExit();
+        lock (_changed)
+        {
+            while (!_ended && Monitor.Wait(_changed, Patience))
+            {
+            }
+        }
+
+        return _process.ExitCode;
+    }
+
+    public void Dispose()
+    {
+        if (!_process.HasExited)
+            _process.Kill(entireProcessTree: true);
+        _process.WaitForExit();
+        _process.Dispose();
+        Directory.Delete(_state, recursive: true);
+    }
+
+    private static string Tail(StringBuilder text)
+    {
+        string all = text.ToString();
+        return all.Length > 3000 ? "..." + all[^3000..] : all;
+    }
+
+    private async Task Collect(StreamReader reader, StringBuilder into)
+    {
+        var buffer = new char[4096];
+        int count;
+        while ((count = await reader.ReadAsync(buffer).ConfigureAwait(false)) > 0)
+        {
+            lock (_changed)
+            {
+                into.Append(buffer, 0, count);
+                Monitor.PulseAll(_changed);
+            }
+        }
+
+        lock (_changed)
+        {
+            _ended |= into == _output;
+            Monitor.PulseAll(_changed);
+        }
+    }
+}
+
+/// <summary>The guest or xm did not do what was waited for.</summary>
+public sealed class GuestException : Exception
+{
+    public GuestException()
+    {
+    }
+
+    public GuestException(string message)
+        : base(message)
+    {
+    }
+
+    public GuestException(string message, Exception innerException)
+        : base(message, innerException)
+    {
+    }
+}

@@ -1,0 +1,28 @@
+namespace Xen.Boot.Tests;
+
+/// <summary>Where things lie: the checkout, the program under test, the cache of fetched kernels.</summary>
+internal static class Repository
+{
+    /// <summary>The folder with Xen.sln.</summary>
+    public static string Root { get; } = FindRoot();
+
+    /// <summary>The xm that was built with these tests.</summary>
+    public static string Xm { get; } = Path.Combine(AppContext.BaseDirectory, "xm");
+
+    /// <summary>A file that scripts/fetch-guests or scripts/make-initramfs has put into the cache.</summary>
+    public static string Cached(string name)
+    {
+        string cache = Environment.GetEnvironmentVariable("XEN_SLN_CACHE") is { Length: > 0 } set ? set : Path.Combine(Root, ".cache");
+        string path = Path.Combine(cache, name);
+        Assert.True(File.Exists(path), $"{path} is missing: run scripts/fetch-guests all and scripts/make-initramfs");
+        return path;
+    }
+
+    private static string FindRoot()
+    {
+        string? folder = AppContext.BaseDirectory;
+        while (folder is not null && !File.Exists(Path.Combine(folder, "Xen.sln")))
+            folder = Path.GetDirectoryName(folder);
+        return folder ?? throw new InvalidOperationException("the tests do not run inside of the checkout");
+    }
+}

@@ -1,0 +1,159 @@
+using System.Net.Sockets;
+using System.Text;
+using Xen.Toolstack;
+using Xen.Xm;
+
+namespace Xen.Dom0.Tests.Xm;
+
+/// <summary>The verbs, their prefixes and help; and those that ask about a domain in another process.</summary>
+public sealed class CommandLineTests
+{
+    [Theory]
+    [InlineData("frobnicate")]
+    [InlineData("d")]
+    [InlineData("creat3")]
+    public async Task UnknownOrAmbiguousVerb_ExitsTwoWithHelpOnStandardError(string verb)
+    {
+        using XmRun xm = new();
+        (int code, string output, string error) = await xm.AskAsync(verb);
+        Assert.Equal((2, ""), (code, output));
+        Assert.StartsWith($"xm: '{verb}' ", error, StringComparison.Ordinal);
+        Assert.Contains("create <FILE>", error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task NoVerb_ExitsTwoWithHelp()
+    {
+        using XmRun xm = new();
+        (int code, string output, string error) = await xm.AskAsync();
+        Assert.Equal((2, ""), (code, output));
+        Assert.Contains("Usage:", error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("--help")]
+    [InlineData("help")]
+    [InlineData("help", "create")]
+    [InlineData("help", "cre")]
+    [InlineData("create", "--help")]
+    public async Task Help_IsOnStandardOutputAndExitsZero(params string[] arguments)
+    {
+        using XmRun xm = new();
+        (int code, string output, string error) = await xm.AskAsync(arguments);
+        Assert.Equal((0, ""), (code, error));
+        Assert.Contains("Usage:", output, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("li")]
+    [InlineData("l")]
+    [InlineData("list")]
+    public async Task UniqueBeginning_IsTheVerb(string verb)
+    {
+        using XmRun xm = new();
+        (int code, string output, _) = await xm.AskAsync(verb);
+        Assert.Equal((0, "Name                                        ID   Mem VCPUs      State  Time(s)\n"), (code, output));
+    }
+
+    [Fact]
+    public async Task ArgumentWithAt_IsNoResponseFile()
+    {
+        using XmRun xm = new();
+        (int code, _, string error) = await xm.AskAsync("create", "@" + xm.Config);
+        Assert.Equal(1, code);
+        Assert.Contains("does not exist", error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Info_HasTheKeysThatPeopleParse()
+    {
+        using XmRun xm = new();
+        (int code, string output, _) = await xm.AskAsync("info");
+        Assert.Equal(0, code);
+        string[] keys = [.. output.TrimEnd('\n').Split('\n').Select(l => l.Split(':')[0].TrimEnd())];
+        Assert.Equal(
+            ["host", "release", "version", "machine", "nr_cpus", "nr_nodes", "cores_per_socket", "threads_per_core", "cpu_mhz", "total_memory",
+                "free_memory", "free_cpus", "xen_major", "xen_minor", "xen_extra", "xen_caps", "xen_scheduler", "xen_pagesize", "platform_params", "xend_config_format"],
+            keys);
+    }
+
+    [Fact]
+    public async Task VerbsOfAnotherTerminal_ReachTheRunningDomain()
+    {
+        using XmRun xm = new();
+        Task<int> run = xm.RunAsync("create", "-p", xm.Config);
+        await CreateCommandTests.Eventually(() => File.Exists(xm.Paths.SocketOf("guest")) && xm.Machine.Domain is not null);
+
+        Assert.Contains("guest                                        1   256     2     --p---      1.2\n", (await xm.AskAsync("list")).Out, StringComparison.Ordinal);
+        Assert.Equal("", (await xm.AskAsync("unpause", "guest")).Error);
+        Assert.Contains(" r----- ", (await xm.AskAsync("list", "1")).Out, StringComparison.Ordinal);
+        Assert.Equal(0, (await xm.AskAsync("pause", "1")).Code);
+        Assert.Contains(" --p--- ", (await xm.AskAsync("list")).Out, StringComparison.Ordinal);
+        Assert.Equal("1\n", (await xm.AskAsync("domid", "guest")).Out);
+        Assert.Equal("guest\n", (await xm.AskAsync("domname", "1")).Out);
+        Assert.Equal("key q\nkey h\n", (await xm.AskAsync("debug-keys", "qh")).Out);
+        Assert.Equal("d1 created: guest\n", (await xm.AskAsync("dmesg")).Out);
+        Assert.Equal("d1 created: guest\n", (await xm.AskAsync("dmesg", "-c", "guest")).Out);
+        Assert.Equal("", (await xm.AskAsync("dmesg")).Out);
+        Assert.Equal(0, (await xm.AskAsync("destroy", "guest")).Code);
+        Assert.Equal(1, await run);
+        Assert.Contains("domain 'guest' was destroyed", xm.Error.ToString(), StringComparison.Ordinal);
+        Assert.Empty(xm.Leftovers);
+    }
+
+    [Fact]
+    public async Task Dmesg_AfterTheMachineHasEnded_PrintsWhatItLeft()
+    {
+        using XmRun xm = new() { Machine = new FakeToolstack { Guest = d => d.End(ShutdownReason.Crash) } };
+        Assert.Contains("no hypervisor has left a log", (await xm.AskAsync("dmesg")).Error, StringComparison.Ordinal);
+        await xm.RunAsync("create", xm.Config);
+        Assert.Equal("d1 created: guest\n", (await xm.AskAsync("dmesg")).Out);
+        Assert.Equal("d1 created: guest\n", (await xm.AskAsync("dmesg", "guest")).Out);
+        Assert.Equal(1, (await xm.AskAsync("dmesg", "other")).Code);
+    }
+
+    [Theory]
+    [InlineData("destroy", "nobody")]
+    [InlineData("destroy", "7")]
+    [InlineData("list", "nobody")]
+    [InlineData("debug-keys", "q")]
+    public async Task NoSuchDomain_OneSentenceAndExitOne(params string[] arguments)
+    {
+        using XmRun xm = new();
+        (int code, string output, string error) = await xm.AskAsync(arguments);
+        Assert.Equal((1, ""), (code, output));
+        Assert.StartsWith("xm: no domain ", error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Hostile_ControlClients_DoNotKeepOthersFromBeingServed()
+    {
+        using XmRun xm = new();
+        Task<int> run = xm.RunAsync("create", xm.Config);
+        await CreateCommandTests.Eventually(() => xm.Machine.Domain?.Status.State == DomainState.Running);
+        foreach (string request in (string[])["", "status", "nonsense\n", new string('x', 100_000), "debug-key\n", "debug-key xx\n", "\0\n"])
+        {
+            using Socket socket = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+            await socket.ConnectAsync(new UnixDomainSocketEndPoint(xm.Paths.SocketOf("guest")));
+            try
+            {
+                await socket.SendAsync(Encoding.UTF8.GetBytes(request));
+            }
+            catch (SocketException)
+            {
+                // The server has hung up on it already.
+            }
+        }
+
+        Assert.Contains("guest", (await xm.AskAsync("list")).Out, StringComparison.Ordinal);
+        Assert.Equal(0, (await xm.AskAsync("destroy", "guest")).Code);
+        await run;
+    }
+
+    [Theory]
+    [InlineData(DomainState.None, "------")]
+    [InlineData(DomainState.Running, "r-----")]
+    [InlineData(DomainState.Blocked | DomainState.Paused, "-bp---")]
+    [InlineData(DomainState.Shutdown | DomainState.Crashed | DomainState.Dying, "---scd")]
+    internal void States_AreXmsSixColumns(DomainState state, string expected) => Assert.Equal(expected, DomainLine.Letters(state));
+}

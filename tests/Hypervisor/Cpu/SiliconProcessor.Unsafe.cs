@@ -1,0 +1,151 @@
+using System.Buffers.Binary;
+using System.Runtime.InteropServices;
+using Iced.Intel;
+using static Iced.Intel.AssemblerRegisters;
+
+namespace Xen.Cpu.Tests;
+
+/// <summary>
+/// Executes one guest instruction on the host's own processor. The linear addresses of a <see cref="TestVcpu"/> are mapped here too, so that
+/// instructions run with the same addresses on both. A stub loads all registers, jumps to the instruction, and stores them again.
+/// </summary>
+/// <remarks>The instruction must not fault: a fault ends the test process.</remarks>
+internal sealed unsafe partial class SiliconProcessor : IDisposable
+{
+    /// <summary>GS has this base while instructions run; FS belongs to the host's C library.</summary>
+    public const ulong GsBase = TestVcpu.DataAddress + 0x40;
+
+    private const ulong Control = 0x20_0000, Stub = Control + 0x1000;
+    private const ulong Rflags = Control + 0x80, HostRsp = Control + 0x88, Target = Control + 0x90, Back = Control + 0x98, Branched = Control + 0xA0,
+        BackBranched = Control + 0xA8, GuestFx = Control + 0x200, HostFx = Control + 0x400;
+
+    private const int ReadWriteExecute = 7, PrivateAnonymousFixed = 0x10_0022, ArchSetGs = 0x1001;
+
+    public SiliconProcessor()
+    {
+        // SAFETY: the ranges are mapped here, at addresses that nothing else uses (the kernel refuses otherwise), until Dispose.
+        MapAt(TestVcpu.Base, TestVcpu.Pages * 4096);
+        MapAt(Control, 0x2000);
+        var assembler = new Assembler(64);
+        Label back = assembler.CreateLabel(), branched = assembler.CreateLabel();
+        EmitEntry(assembler);
+        assembler.Label(ref branched);
+        assembler.mov(__dword_ptr[Branched], 1);
+        assembler.Label(ref back);
+        EmitExit(assembler);
+        using var stream = new MemoryStream();
+        AssemblerResult result = assembler.Assemble(new StreamCodeWriter(stream), Stub, BlockEncoderOptions.ReturnNewInstructionOffsets);
+        stream.ToArray().CopyTo(new Span<byte>((void*)Stub, 0x1000));
+        Word(Back) = result.GetLabelRIP(back);
+        Word(BackBranched) = result.GetLabelRIP(branched);
+    }
+
+    /// <summary>Whether this host can judge.</summary>
+    public static bool IsApplicable => RuntimeInformation.ProcessArchitecture == Architecture.X64 && OperatingSystem.IsLinux();
+
+    /// <summary>The bytes that a guest's linear addresses have here.</summary>
+    public static Span<byte> Memory(ulong address, int length)
+    {
+        // SAFETY: checked to be within the mapping.
+        ArgumentOutOfRangeException.ThrowIfLessThan(address, TestVcpu.Base);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(address + (ulong)length, TestVcpu.Base + (TestVcpu.Pages * 4096));
+        return new Span<byte>((void*)address, length);
+    }
+
+    /// <summary>Says that this thread will execute instructions: they find <see cref="GsBase"/> in GS.</summary>
+    public static void UseThread() => _ = SetArchitecture(ArchSetGs, GsBase);
+
+    /// <summary>Writes an instruction, and behind it the way back. A branch may go to <paramref name="branchTarget"/>.</summary>
+    public static void Place(ReadOnlySpan<byte> instruction, ulong address, ulong branchTarget)
+    {
+        instruction.CopyTo(Memory(address, instruction.Length));
+        JumpThrough(Back, address + (ulong)instruction.Length);
+        JumpThrough(BackBranched, branchTarget);
+    }
+
+    /// <summary>Executes the instruction at rip. Returns whether it went to the branch target.</summary>
+    public static bool Run(ref RegisterFile r)
+    {
+        // SAFETY: the stub is complete since the constructor; it touches the control page and what the instruction touches.
+        for (int i = 0; i < 16; i++)
+            Word(Control + ((ulong)i * 8)) = r.Gpr[i];
+        Word(Rflags) = r.Rflags;
+        Word(Target) = r.Rip;
+        Word(Branched) = 0;
+        Span<byte> image = new((void*)GuestFx, 512);
+        SiliconFxImage.Store(in r, image);
+        ((delegate* unmanaged<void>)Stub)();
+        for (int i = 0; i < 16; i++)
+            r.Gpr[i] = Word(Control + ((ulong)i * 8));
+        r.Rflags = Word(Rflags);
+        SiliconFxImage.Load(ref r, image);
+        return Word(Branched) != 0;
+    }
+
+    public void Dispose()
+    {
+        _ = Unmap((nint)TestVcpu.Base, TestVcpu.Pages * 4096);
+        _ = Unmap((nint)Control, 0x2000);
+    }
+
+    private static void EmitEntry(Assembler a)
+    {
+        foreach (AssemblerRegister64 saved in new[] { rbx, rbp, r12, r13, r14, r15 })
+            a.push(saved);
+        a.pushfq();
+        a.fxsave64(__[HostFx]);
+        a.mov(__[HostRsp], rsp);
+        a.fxrstor64(__[GuestFx]);
+        a.push(__qword_ptr[Rflags]);
+        a.popfq();
+        for (int i = 0; i < 16; i++)
+            a.mov(Gpr(i), __[Control + ((ulong)i * 8)]);
+        a.jmp(__qword_ptr[Target]);
+    }
+
+    private static void EmitExit(Assembler a)
+    {
+        // MOV leaves the flags alone.
+        for (int i = 0; i < 16; i++)
+            a.mov(__[Control + ((ulong)i * 8)], Gpr(i));
+        a.mov(rsp, __[HostRsp]);
+        a.pushfq();
+        a.pop(__qword_ptr[Rflags]);
+        a.fxsave64(__[GuestFx]);
+        a.fxrstor64(__[HostFx]);
+        a.popfq();
+        foreach (AssemblerRegister64 saved in new[] { r15, r14, r13, r12, rbp, rbx })
+            a.pop(saved);
+        a.ret();
+    }
+
+    private static AssemblerRegister64 Gpr(int number) =>
+        new[] { rax, rcx, rdx, rbx, rsp, rbp, rsi, rdi, r8, r9, r10, r11, r12, r13, r14, r15 }[number];
+
+    /// <summary>jmp qword ptr [slot].</summary>
+    private static void JumpThrough(ulong slot, ulong address)
+    {
+        Span<byte> code = Memory(address, 7);
+        code[0] = 0xFF;
+        code[1] = 0x24;
+        code[2] = 0x25;
+        BinaryPrimitives.WriteUInt32LittleEndian(code[3..], (uint)slot);
+    }
+
+    private static ref ulong Word(ulong address) => ref *(ulong*)address; // SAFETY: addresses of the control page only.
+
+    private static void MapAt(ulong address, int length)
+    {
+        if (Map((nint)address, (nuint)length, ReadWriteExecute, PrivateAnonymousFixed, -1, 0) != (nint)address)
+            throw new InvalidOperationException($"cannot map {length:x} bytes at {address:x}: {Marshal.GetLastPInvokeErrorMessage()}");
+    }
+
+    [LibraryImport("libc", EntryPoint = "mmap", SetLastError = true)]
+    private static partial nint Map(nint address, nuint length, int protection, int flags, int descriptor, long offset);
+
+    [LibraryImport("libc", EntryPoint = "munmap")]
+    private static partial int Unmap(nint address, nuint length);
+
+    [LibraryImport("libc", EntryPoint = "arch_prctl")]
+    private static partial int SetArchitecture(int code, ulong value);
+}
