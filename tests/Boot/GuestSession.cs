@@ -15,7 +15,7 @@ internal sealed class GuestSession : IDisposable
     private readonly object _changed = new();
     private readonly string _state;
     private int _read;
-    private bool _ended;
+    private int _openStreams = 2;
 
     private GuestSession(string program, IEnumerable<string> arguments)
     {
@@ -131,8 +131,8 @@ internal sealed class GuestSession : IDisposable
                 }
 
                 long left = deadline - Stopwatch.GetTimestamp();
-                if (_ended || left <= 0 || !Monitor.Wait(_changed, TimeSpan.FromSeconds(left / (double)Stopwatch.Frequency)))
-                    throw new GuestException($"'{text}' did not appear ({(_ended ? "xm ended" : "timeout")}).\n{Tail(_output)}\n--- stderr\n{Tail(_errors)}");
+                if (_openStreams == 0 || left <= 0 || !Monitor.Wait(_changed, TimeSpan.FromSeconds(left / (double)Stopwatch.Frequency)))
+                    throw new GuestException($"'{text}' did not appear ({(_openStreams == 0 ? "xm ended" : "timeout")}).\n{Tail(_output)}\n--- stderr\n{Tail(_errors)}");
             }
         }
     }
@@ -157,7 +157,7 @@ internal sealed class GuestSession : IDisposable
         return output.Replace("\r", "", StringComparison.Ordinal).TrimEnd('\n');
     }
 
-    /// <summary>Waits for xm to end and returns its exit code.</summary>
+    /// <summary>Waits for xm to end and for the last of its output, and returns its exit code.</summary>
     public int WaitForExit()
     {
         if (!_process.WaitForExit(Patience))
@@ -165,7 +165,7 @@ internal sealed class GuestSession : IDisposable
         _process.WaitForExit();
         lock (_changed)
         {
-            while (!_ended && Monitor.Wait(_changed, Patience))
+            while (_openStreams > 0 && Monitor.Wait(_changed, Patience))
             {
             }
         }
@@ -203,7 +203,7 @@ internal sealed class GuestSession : IDisposable
 
         lock (_changed)
         {
-            _ended |= into == _output;
+            _openStreams--;
             Monitor.PulseAll(_changed);
         }
     }
