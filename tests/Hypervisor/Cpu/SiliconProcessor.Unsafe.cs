@@ -9,17 +9,19 @@ namespace Xen.Cpu.Tests;
 /// Executes one guest instruction on the host's own processor. The linear addresses of a <see cref="TestVcpu"/> are mapped here too, so that
 /// instructions run with the same addresses on both. A stub loads all registers, jumps to the instruction, and stores them again.
 /// </summary>
-/// <remarks>The instruction must not fault: a fault ends the test process.</remarks>
+/// <remarks>A fault of the instruction ends it, and is its outcome: see <see cref="SiliconFaults"/>.</remarks>
 internal sealed unsafe partial class SiliconProcessor : IDisposable
 {
     /// <summary>GS has this base while instructions run; FS belongs to the host's C library.</summary>
     public const ulong GsBase = TestVcpu.DataAddress + 0x40;
 
-    private const ulong Control = 0x20_0000, Stub = Control + 0x1000;
+    private const ulong Control = 0x20_0000, Stub = Control + 0x1000, End = TestVcpu.Base + (TestVcpu.Pages * 4096);
     private const ulong Rflags = Control + 0x80, HostRsp = Control + 0x88, Target = Control + 0x90, Back = Control + 0x98, Branched = Control + 0xA0,
-        BackBranched = Control + 0xA8, GuestFx = Control + 0x200, HostFx = Control + 0x400;
+        BackBranched = Control + 0xA8, Trap = Control + 0xB0, HostHandlers = Control + 0x100, GuestFx = Control + 0x200, HostFx = Control + 0x400;
 
     private const int ReadWriteExecute = 7, PrivateAnonymousFixed = 0x10_0022, ArchSetGs = 0x1001;
+
+    private readonly SiliconFaults _faults;
 
     public SiliconProcessor()
     {
@@ -27,17 +29,20 @@ internal sealed unsafe partial class SiliconProcessor : IDisposable
         MapAt(TestVcpu.Base, TestVcpu.Pages * 4096);
         MapAt(Control, 0x2000);
         var assembler = new Assembler(64);
-        Label back = assembler.CreateLabel(), branched = assembler.CreateLabel();
+        Label back = assembler.CreateLabel(), branched = assembler.CreateLabel(), handler = assembler.CreateLabel();
         EmitEntry(assembler);
         assembler.Label(ref branched);
         assembler.mov(__dword_ptr[Branched], 1);
         assembler.Label(ref back);
         EmitExit(assembler);
+        assembler.Label(ref handler);
+        SiliconFaults.EmitHandler(assembler, TestVcpu.Base, End, Trap, Back, HostHandlers);
         using var stream = new MemoryStream();
         AssemblerResult result = assembler.Assemble(new StreamCodeWriter(stream), Stub, BlockEncoderOptions.ReturnNewInstructionOffsets);
         stream.ToArray().CopyTo(new Span<byte>((void*)Stub, 0x1000));
         Word(Back) = result.GetLabelRIP(back);
         Word(BackBranched) = result.GetLabelRIP(branched);
+        _faults = new SiliconFaults(result.GetLabelRIP(handler), new Span<ulong>((void*)HostHandlers, SiliconFaults.Handlers));
     }
 
     /// <summary>Whether this host can judge.</summary>
@@ -48,7 +53,7 @@ internal sealed unsafe partial class SiliconProcessor : IDisposable
     {
         // SAFETY: checked to be within the mapping.
         ArgumentOutOfRangeException.ThrowIfLessThan(address, TestVcpu.Base);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(address + (ulong)length, TestVcpu.Base + (TestVcpu.Pages * 4096));
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(address + (ulong)length, End);
         return new Span<byte>((void*)address, length);
     }
 
@@ -63,8 +68,8 @@ internal sealed unsafe partial class SiliconProcessor : IDisposable
         JumpThrough(BackBranched, branchTarget);
     }
 
-    /// <summary>Executes the instruction at rip. Returns whether it went to the branch target.</summary>
-    public static bool Run(ref RegisterFile r)
+    /// <summary>Executes the instruction at rip.</summary>
+    public static SiliconOutcome Run(ref RegisterFile r)
     {
         // SAFETY: the stub is complete since the constructor; it touches the control page and what the instruction touches.
         for (int i = 0; i < 16; i++)
@@ -72,6 +77,7 @@ internal sealed unsafe partial class SiliconProcessor : IDisposable
         Word(Rflags) = r.Rflags;
         Word(Target) = r.Rip;
         Word(Branched) = 0;
+        Word(Trap) = SiliconFaults.NoTrap;
         Span<byte> image = new((void*)GuestFx, 512);
         SiliconFxImage.Store(in r, image);
         ((delegate* unmanaged<void>)Stub)();
@@ -79,11 +85,12 @@ internal sealed unsafe partial class SiliconProcessor : IDisposable
             r.Gpr[i] = Word(Control + ((ulong)i * 8));
         r.Rflags = Word(Rflags);
         SiliconFxImage.Load(ref r, image);
-        return Word(Branched) != 0;
+        return new SiliconOutcome(Word(Branched) != 0, Word(Trap) is var trap && trap != SiliconFaults.NoTrap ? (int)trap : null);
     }
 
     public void Dispose()
     {
+        _faults.Dispose();
         _ = Unmap((nint)TestVcpu.Base, TestVcpu.Pages * 4096);
         _ = Unmap((nint)Control, 0x2000);
     }
