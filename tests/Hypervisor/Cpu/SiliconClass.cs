@@ -17,7 +17,7 @@ internal sealed record SiliconClass(string Name, Func<Code, bool> Includes, int 
     /// <summary>Whether x87 and MMX registers, the x87 control, status and tag words are compared, too (xmm registers and mxcsr always are).</summary>
     public bool ComparesX87 { get; init; }
 
-    /// <summary>Makes a comparison pass that is not exact by nature: gets the interpreter's registers and the processor's, may make them equal.</summary>
+    /// <summary>Makes a comparison pass where processors differ or are not exact: gets the interpreter's registers and the processor's, may make them equal.</summary>
     public SiliconForgive? Forgive { get; init; }
 
     /// <summary>All classes. Add yours here.</summary>
@@ -52,4 +52,4 @@ internal sealed record SiliconClass(string Name, Func<Code, bool> Includes, int 
 internal delegate bool SiliconPrepare(SiliconInstance made, SiliconRandom random, Action<ulong, ulong> poke);
 
 /// <summary>See <see cref="SiliconClass.Forgive"/>.</summary>
-internal delegate void SiliconForgive(in Instruction instruction, in RegisterFile before, ref RegisterFile interpreted, ref RegisterFile native);
+internal delegate void SiliconForgive(SiliconInstance made, ref RegisterFile interpreted, ref RegisterFile native);

@@ -14,7 +14,7 @@ internal static class SiliconIntegerClasses
     public static IReadOnlyList<SiliconClass> All { get; } =
     [
         new("arithmetic", code => IsPlain(code) && !IsSpecial(code), 4),
-        new("shifts", code => IsPlain(code) && IsShift(code.Mnemonic()), 3) { Prepare = PrepareShift },
+        new("shifts", code => IsPlain(code) && IsShift(code.Mnemonic()), 3) { Prepare = PrepareShift, Forgive = SiliconVendors.FullRotation },
         new("division", code => code.Mnemonic() is Mnemonic.Div or Mnemonic.Idiv) { Prepare = PrepareDivision },
         new("bits", code => IsPlain(code) && IsBit(code.Mnemonic()), 2) { Prepare = PrepareBits },
         new("strings", code => IsPlain(code) && code.IsStringInstruction(), 2) { Prepare = PrepareString },

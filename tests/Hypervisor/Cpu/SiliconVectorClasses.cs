@@ -17,9 +17,13 @@ internal static class SiliconVectorClasses
     [
         new("string comparisons", code => IsVector(code) && IsString(code.Mnemonic()), 2) { Prepare = PrepareStrings },
         new("vectors", code => IsVector(code) && !IsFloat(code) && !IsString(code.Mnemonic()), 6) { Prepare = PrepareVector, ComparesX87 = true },
-        new("floats", code => IsVector(code) && IsFloat(code), 4) { Prepare = PrepareFloats, ComparesX87 = true },
-        new("floats with control", code => IsVector(code) && IsFloat(code), 8) { Prepare = PrepareControl, ComparesX87 = true },
-        new("state images", code => code.Mnemonic() is Mnemonic.Fxsave or Mnemonic.Fxsave64 or Mnemonic.Fxrstor or Mnemonic.Fxrstor64) { Prepare = PrepareImage },
+        new("floats", code => IsVector(code) && IsFloat(code), 4) { Prepare = PrepareFloats, ComparesX87 = true, Forgive = SiliconVendors.NaNOfDotProduct },
+        new("floats with control", code => IsVector(code) && IsFloat(code), 8) { Prepare = PrepareControl, ComparesX87 = true, Forgive = SiliconVendors.NaNOfDotProduct },
+        new("state images", code => code.Mnemonic() is Mnemonic.Fxsave or Mnemonic.Fxsave64 or Mnemonic.Fxrstor or Mnemonic.Fxrstor64)
+        {
+            Prepare = PrepareImage,
+            Forgive = SiliconVendors.MisalignedMode,
+        },
     ];
 
     /// <summary>A number of 32 bits that is interesting for floating-point arithmetic.</summary>

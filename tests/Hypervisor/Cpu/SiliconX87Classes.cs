@@ -9,8 +9,13 @@ internal static class SiliconX87Classes
 
     public static IReadOnlyList<SiliconClass> All { get; } =
     [
-        new("x87", code => IsX87(code) && !IsTranscendental(code.Mnemonic()) && !IsEnvironment(code.Mnemonic()), 8) { Prepare = PrepareValues, ComparesX87 = true },
-        new("x87 transcendental", code => IsX87(code) && IsTranscendental(code.Mnemonic())) { Prepare = PrepareAngles, ComparesX87 = true, Forgive = ForgiveLastDigit },
+        new("x87", code => IsX87(code) && !IsTranscendental(code.Mnemonic()) && !IsEnvironment(code.Mnemonic()), 8)
+        {
+            Prepare = PrepareValues,
+            ComparesX87 = true,
+            Forgive = SiliconVendors.TinyUnchanged,
+        },
+        new("x87 transcendental", code => IsX87(code) && IsTranscendental(code.Mnemonic())) { Prepare = PrepareAngles, ComparesX87 = true, Forgive = ForgiveApproximation },
         new("x87 environment", code => IsX87(code) && IsEnvironment(code.Mnemonic())) { Prepare = PrepareEnvironment, ComparesX87 = true },
     ];
 
@@ -115,14 +120,14 @@ internal static class SiliconX87Classes
         return true;
     }
 
-    /// <summary>A result may differ in its last digit, and so in the direction of its rounding.</summary>
-    private static void ForgiveLastDigit(in Instruction instruction, in RegisterFile before, ref RegisterFile interpreted, ref RegisterFile native)
+    /// <summary>A result may differ in its last digit, and so in the direction of its rounding (C1).</summary>
+    private static void ForgiveApproximation(SiliconInstance made, ref RegisterFile interpreted, ref RegisterFile native)
     {
         bool forgiven = false;
         for (int i = 0; i < 8; i++)
         {
             Float80 ours = interpreted.X87[i], theirs = native.X87[i];
-            if (ours.SignExponent == theirs.SignExponent && ours.Significand != theirs.Significand && (ours.Significand - theirs.Significand + 1) <= 2)
+            if (AreNeighbours(ours, theirs))
             {
                 interpreted.X87[i] = theirs;
                 forgiven = true;
@@ -132,5 +137,14 @@ internal static class SiliconX87Classes
         const int C1 = 0x200;
         if (forgiven || (interpreted.Fsw & 0x20) != 0)
             interpreted.Fsw = (ushort)((interpreted.Fsw & ~C1) | (native.Fsw & C1));
+        SiliconVendors.TinyLogarithm(made, ref interpreted, ref native);
+    }
+
+    /// <summary>Whether no number is between the two: digits and exponent together count up, without the integer bit, which follows from the exponent.</summary>
+    private static bool AreNeighbours(Float80 a, Float80 b)
+    {
+        return ((a.SignExponent ^ b.SignExponent) & 0x8000) == 0 && Int128.Abs(Rank(a) - Rank(b)) == 1;
+
+        static Int128 Rank(Float80 number) => ((Int128)(number.SignExponent & 0x7FFF) << 63) | (number.Significand & (ulong)long.MaxValue);
     }
 }
