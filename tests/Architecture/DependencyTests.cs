@@ -15,11 +15,18 @@ public sealed class DependencyTests
         ["Xen.Translator"] = ["Xen.Abi", "Xen.Memory", "Xen.Cpu"],
         ["Xen.Core"] = ["Xen.Abi", "Xen.Memory", "Xen.Cpu"],
         ["Xen.Rings"] = ["Xen.Abi", "Xen.Memory"],
+        ["Xen.Drivers.Block"] = ["Xen.Abi", "Xen.Rings"],
         ["Xen.Drivers.Console"] = ["Xen.Abi", "Xen.Rings"],
+        ["Xen.Drivers.Net"] = ["Xen.Abi", "Xen.Rings"],
         ["Xen.GuestKit.Assembly"] = ["Xen.Abi"],
+        ["Xen.GuestKit.Harness"] = ["Xen.Abi", "Xen.Rings"],
         ["Xen.Builder"] = ["Xen.Abi"],
         ["Xen.XenStore"] = ["Xen.Abi", "Xen.Rings"],
-        ["Xen.Toolstack"] = ["Xen.Abi", "Xen.Memory", "Xen.Cpu", "Xen.Translator", "Xen.Core", "Xen.Rings", "Xen.Drivers.Console", "Xen.Builder", "Xen.XenStore"],
+        ["Xen.Toolstack"] =
+        [
+            "Xen.Abi", "Xen.Memory", "Xen.Cpu", "Xen.Translator", "Xen.Core", "Xen.Rings", "Xen.Drivers.Console",
+            "Xen.Drivers.Block", "Xen.Drivers.Net", "Xen.Builder", "Xen.XenStore",
+        ],
         ["Xen.Xm"] = ["Xen.Toolstack"],
     };
 

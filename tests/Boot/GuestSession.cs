@@ -14,33 +14,21 @@ internal sealed class GuestSession : IDisposable
     private readonly StringBuilder _errors = new();
     private readonly object _changed = new();
     private readonly string _state;
+    private readonly bool _ownsState;
     private int _read;
     private int _openStreams = 2;
 
-    private GuestSession(string program, IEnumerable<string> arguments)
+    private GuestSession(string program, IEnumerable<string> arguments, GuestSession? neighbour)
     {
-        _state = Directory.CreateTempSubdirectory("xen-boot-").FullName;
-        var start = new ProcessStartInfo(program)
-        {
-            WorkingDirectory = Repository.Root,
-            RedirectStandardInput = true,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-            StandardOutputEncoding = Encoding.Latin1,
-            StandardErrorEncoding = Encoding.UTF8,
-        };
-        foreach (string argument in arguments)
-            start.ArgumentList.Add(argument);
-        start.Environment["XDG_STATE_HOME"] = _state;
-        start.Environment["XDG_RUNTIME_DIR"] = _state;
-        start.Environment["XDG_CONFIG_HOME"] = _state;
-        // Root has Xen's own folders, whatever the XDG variables say; these come first for everybody.
-        start.Environment["XEN_RUNTIME_DIR"] = Path.Combine(_state, "run");
-        start.Environment["XEN_LOG_DIR"] = Path.Combine(_state, "log");
-        _process = Process.Start(start) ?? throw new InvalidOperationException("xm does not start");
+        _ownsState = neighbour is null;
+        _state = neighbour?._state ?? Directory.CreateTempSubdirectory("xen-boot-").FullName;
+        _process = Process.Start(Prepare(program, arguments)) ?? throw new InvalidOperationException("xm does not start");
         _ = Collect(_process.StandardOutput, _output);
         _ = Collect(_process.StandardError, _errors);
     }
+
+    /// <summary>The domain's name; of those that <see cref="Boot(string, string[])"/> made.</summary>
+    public string Name { get; private init; } = "";
 
     /// <summary>The folder with this xm's logs and sockets.</summary>
     public string StateFolder => _state;
@@ -94,18 +82,39 @@ internal sealed class GuestSession : IDisposable
     }
 
     /// <summary>Starts a stock kernel with the busybox initramfs.</summary>
-    public static GuestSession Boot(string kernel, params string[] overrides) => Start(
-    [
-        "create", "-c", Path.Combine(Repository.Root, "examples", "debian.cfg"),
-        "kernel=" + Repository.Cached(kernel), "ramdisk=" + Repository.Cached("initramfs.cpio.gz"),
-        "name=" + "boot" + Guid.NewGuid().ToString("n")[..8], .. overrides,
-    ]);
+    public static GuestSession Boot(string kernel, params string[] overrides) => BootBeside(null, kernel, overrides);
+
+    /// <summary>The same, as the user who started the neighbour: xm's folders are shared.</summary>
+    public static GuestSession BootBeside(GuestSession? neighbour, string kernel, params string[] overrides) => Create(
+        "debian.cfg", neighbour, ["kernel=" + Repository.Cached(kernel), "ramdisk=" + Repository.Cached("initramfs.cpio.gz"), .. overrides]);
+
+    /// <summary>Creates a domain from one of the examples.</summary>
+    public static GuestSession Create(string example, GuestSession? neighbour, params string[] overrides)
+    {
+        string name = "boot" + Guid.NewGuid().ToString("n")[..8];
+        string[] arguments = ["create", "-c", Path.Combine(Repository.Root, "examples", example), "name=" + name, .. overrides];
+        return new GuestSession(Repository.Xm, arguments, neighbour) { Name = name };
+    }
 
     /// <summary>Starts xm with these arguments.</summary>
-    public static GuestSession Start(IEnumerable<string> arguments) => new(Repository.Xm, arguments);
+    public static GuestSession Start(IEnumerable<string> arguments) => new(Repository.Xm, arguments, null);
 
     /// <summary>Runs a shell's line on a terminal of its own.</summary>
-    public static GuestSession StartAtTerminal(string line) => new("script", ["-q", "-e", "-c", line, "/dev/null"]);
+    public static GuestSession StartAtTerminal(string line) => new("script", ["-q", "-e", "-c", line, "/dev/null"], null);
+
+    /// <summary>Runs another xm of the same user, to its end.</summary>
+    public (int Code, string Out, string Error) Xm(params string[] arguments) => Tool(Repository.Xm, arguments);
+
+    /// <summary>Runs a program to its end, as the same user would: xm finds this domain, xenstore's tools its machine's xenstore.</summary>
+    public (int Code, string Out, string Error) Tool(string program, params string[] arguments)
+    {
+        using Process process = Process.Start(Prepare(program, arguments)) ?? throw new InvalidOperationException(program + " does not start");
+        process.StandardInput.Close();
+        Task<string> output = process.StandardOutput.ReadToEndAsync(), error = process.StandardError.ReadToEndAsync();
+        if (!process.WaitForExit(Patience))
+            throw new GuestException($"{program} {string.Join(' ', arguments)} does not end");
+        return (process.ExitCode, output.Result, error.Result);
+    }
 
     /// <summary>Waits until init runs and the shell prompts.</summary>
     public void WaitForShell()
@@ -116,6 +125,11 @@ internal sealed class GuestSession : IDisposable
 
     /// <summary>Waits until the text appears behind what was waited for before, and returns what came before it.</summary>
     public string WaitFor(string text)
+    {
+        return TryWaitFor(text) ?? throw Failure($"'{text}' did not appear");
+    }
+
+    private string? TryWaitFor(string text)
     {
         long deadline = Stopwatch.GetTimestamp() + (long)(Patience.TotalSeconds * Stopwatch.Frequency);
         lock (_changed)
@@ -132,9 +146,18 @@ internal sealed class GuestSession : IDisposable
 
                 long left = deadline - Stopwatch.GetTimestamp();
                 if (_openStreams == 0 || left <= 0 || !Monitor.Wait(_changed, TimeSpan.FromSeconds(left / (double)Stopwatch.Frequency)))
-                    throw new GuestException($"'{text}' did not appear ({(_openStreams == 0 ? "xm ended" : "timeout")}).\n{Tail(_output)}\n--- stderr\n{Tail(_errors)}");
+                    return null;
             }
         }
+    }
+
+    /// <summary>What can be said when a guest does not do what it should: its console, xm's messages, and where its vCPUs are.</summary>
+    private GuestException Failure(string what)
+    {
+        bool ended = _process.HasExited;
+        string vcpus = ended || Name.Length == 0 ? "" : "\n--- debug keys\n" + Xm("debug-keys", "qrd", Name).Out;
+        lock (_changed)
+            return new GuestException($"{what} ({(ended ? "xm has ended" : "timeout")}).\n{Tail(_output)}\n--- stderr\n{Tail(_errors)}{vcpus}");
     }
 
     /// <summary>Types bytes into the console.</summary>
@@ -157,11 +180,18 @@ internal sealed class GuestSession : IDisposable
         return output.Replace("\r", "", StringComparison.Ordinal).TrimEnd('\n');
     }
 
+    /// <summary>Ends xm as a power cut would: at once, with nothing said.</summary>
+    public void Kill()
+    {
+        _process.Kill(entireProcessTree: false);
+        _process.WaitForExit();
+    }
+
     /// <summary>Waits for xm to end and for the last of its output, and returns its exit code.</summary>
     public int WaitForExit()
     {
         if (!_process.WaitForExit(Patience))
-            throw new GuestException($"xm does not end.\n{Tail(_output)}\n--- stderr\n{Tail(_errors)}");
+            throw Failure("xm does not end");
         _process.WaitForExit();
         lock (_changed)
         {
@@ -179,7 +209,31 @@ internal sealed class GuestSession : IDisposable
             _process.Kill(entireProcessTree: true);
         _process.WaitForExit();
         _process.Dispose();
-        Directory.Delete(_state, recursive: true);
+        if (_ownsState)
+            Directory.Delete(_state, recursive: true);
+    }
+
+    private ProcessStartInfo Prepare(string program, IEnumerable<string> arguments)
+    {
+        var start = new ProcessStartInfo(program)
+        {
+            WorkingDirectory = Repository.Root,
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            StandardOutputEncoding = Encoding.Latin1,
+            StandardErrorEncoding = Encoding.UTF8,
+        };
+        foreach (string argument in arguments)
+            start.ArgumentList.Add(argument);
+        start.Environment["XDG_STATE_HOME"] = _state;
+        start.Environment["XDG_RUNTIME_DIR"] = _state;
+        start.Environment["XDG_CONFIG_HOME"] = _state;
+        // Root has Xen's own folders, whatever the XDG variables say; these come first for everybody.
+        start.Environment["XEN_RUNTIME_DIR"] = Path.Combine(_state, "run");
+        start.Environment["XEN_LOG_DIR"] = Path.Combine(_state, "log");
+        start.Environment["XENSTORED_PATH"] = Path.Combine(_state, "run", Name + ".xenstored");
+        return start;
     }
 
     private static string Tail(StringBuilder text)

@@ -17,6 +17,11 @@ public interface IToolstack : IDisposable
     /// <exception cref="ToolstackException">The kernel cannot be loaded, memory is short, the name is taken...: file, cause and remedy.</exception>
     IRunningDomain CreateDomain(DomainConfig config);
 
+    /// <summary>Offers xenstore on a Unix socket, to xenstore's tools and to whoever may open the socket; until the machine ends.</summary>
+    /// <param name="path">The socket.</param>
+    /// <exception cref="ToolstackException">It cannot be made, or another xenstore has it.</exception>
+    void ListenForStore(string path);
+
     /// <summary>The hypervisor's console log (<c>xm dmesg</c>): bounded, oldest lines lost first.</summary>
     /// <param name="clear">Also empties it.</param>
     string ReadLog(bool clear = false);
@@ -46,6 +51,9 @@ public interface IRunningDomain : IDisposable
 
     /// <summary>Its PV console.</summary>
     IDomainConsole Console { get; }
+
+    /// <summary>Its block devices and network interfaces.</summary>
+    IDomainDevices Devices { get; }
 
     /// <summary>Completes when the domain is gone and will not be restarted. Never faults.</summary>
     Task<DomainOutcome> Completion { get; }
@@ -88,7 +96,11 @@ public enum ShutdownReason
 /// <summary>What a machine is made for.</summary>
 /// <param name="GuestMemoryMiB">Guest memory that it must have room for, all domains together. <b>Units</b>: MiB.</param>
 /// <param name="CpuEngine">Name of the CPU engine: <see cref="DomainConfig.CpuEngine"/>.</param>
-public sealed record MachineOptions(int GuestMemoryMiB, string CpuEngine);
+public sealed record MachineOptions(int GuestMemoryMiB, string CpuEngine)
+{
+    /// <summary>Where the switches of bridges meet those of other machines of the user: a folder of his own. Null: nowhere.</summary>
+    public string? TrunkFolder { get; init; }
+}
 
 /// <summary>How a domain's life ended.</summary>
 /// <param name="Reason">The reason of its last shutdown; <see cref="ShutdownReason.Poweroff"/> if it was destroyed.</param>

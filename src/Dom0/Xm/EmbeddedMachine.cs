@@ -1,4 +1,3 @@
-using System.Globalization;
 using Xen.Toolstack;
 
 namespace Xen.Xm;
@@ -32,10 +31,13 @@ internal sealed class EmbeddedMachine : IAsyncDisposable
         EmbeddedMachine? machine = null;
         try
         {
-            IToolstack toolstack = context.StartMachine(new MachineOptions(config.MaxMemoryMiB, config.CpuEngine));
+            IToolstack toolstack = context.StartMachine(
+                new MachineOptions(config.MaxMemoryMiB, config.CpuEngine) { TrunkFolder = context.Paths.RuntimeFolder });
             machine = new EmbeddedMachine(toolstack, nameLock, OpenLog(context, toolstack, config.Name));
+            OfferStore(context, toolstack, config.Name);
             machine.Domain = machine._toolstack.CreateDomain(config);
-            machine._control = new ControlServer(context.Paths.SocketOf(config.Name), machine.Answer);
+            machine._control = new ControlServer(
+                context.Paths.SocketOf(config.Name), new DomainRequests(toolstack, machine.Domain).AnswerAsync);
             return machine;
         }
         catch
@@ -81,6 +83,23 @@ internal sealed class EmbeddedMachine : IAsyncDisposable
         }
     }
 
+    /// <summary>Offers the machine's xenstore by the domain's name, and where xenstore's tools look by themselves if no other machine does.</summary>
+    private static void OfferStore(XmContext context, IToolstack toolstack, string name)
+    {
+        toolstack.ListenForStore(context.Paths.StoreSocketOf(name));
+        if (context.Paths.DefaultStoreSocket is not { } path)
+            return;
+        try
+        {
+            XmPaths.MakePrivate(Path.GetDirectoryName(path)!);
+            toolstack.ListenForStore(path);
+        }
+        catch (ToolstackException)
+        {
+            // Another machine's, then.
+        }
+    }
+
     private static HypervisorLogFile? OpenLog(XmContext context, IToolstack toolstack, string name)
     {
         string path = context.Paths.HypervisorLogOf(name);
@@ -93,33 +112,6 @@ internal sealed class EmbeddedMachine : IAsyncDisposable
         {
             context.Say($"warning: no log is kept, because {path} cannot be written: {e.Message}");
             return null;
-        }
-    }
-
-    private string Answer(string request)
-    {
-        switch (request)
-        {
-            case "status":
-                return DomainLine.Format(Domain);
-            case "dmesg":
-                return _toolstack.ReadLog();
-            case "dmesg-clear":
-                return _toolstack.ReadLog(clear: true);
-            case "pause":
-                Domain.Pause();
-                return "";
-            case "unpause":
-                Domain.Unpause();
-                return "";
-            case "destroy":
-                Domain.Destroy();
-                return "";
-            case ['d', 'e', 'b', 'u', 'g', '-', 'k', 'e', 'y', ' ', var key]:
-                return _toolstack.DebugKey(key);
-            default:
-                throw new ToolstackException(string.Create(CultureInfo.InvariantCulture,
-                    $"process {Environment.ProcessId}, which runs domain '{Domain.Config.Name}', does not know this request: it is of another version of xm."));
         }
     }
 }

@@ -23,11 +23,20 @@ internal sealed record XmPaths(string RuntimeFolder, string LogFolder, IReadOnly
         return new XmPaths(
             Variable("XEN_RUNTIME_DIR") ?? runtime,
             Variable("XEN_LOG_DIR") ?? log,
-            root ? ["/etc/xen"] : [config, "/etc/xen"]);
+            root ? ["/etc/xen"] : [config, "/etc/xen"])
+        {
+            DefaultStoreSocket = root && Variable("XEN_RUNTIME_DIR") is null ? "/run/xenstored/socket" : null,
+        };
     }
 
     /// <summary>The control socket of a domain.</summary>
     public string SocketOf(string domain) => Path.Combine(RuntimeFolder, domain + ".sock");
+
+    /// <summary>The socket of the xenstore that a domain's machine has.</summary>
+    public string StoreSocketOf(string domain) => Path.Combine(RuntimeFolder, domain + ".xenstored");
+
+    /// <summary>Where xenstore's tools look for a socket when XENSTORED_PATH is not set; null if we may not or shall not use it.</summary>
+    public string? DefaultStoreSocket { get; init; }
 
     /// <summary>Held locked while a domain of that name runs.</summary>
     public string LockOf(string domain) => Path.Combine(RuntimeFolder, domain + ".lock");

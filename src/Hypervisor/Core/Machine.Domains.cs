@@ -5,7 +5,8 @@ namespace Xen.Core;
 /// <summary>The machine's domains.</summary>
 public sealed partial class Machine
 {
-    private ushort _lastDomId;
+    /// <summary>Who has each number: a domain, or a dead one of which frames are left. Written under the lock, read without; grows.</summary>
+    private Domain?[] _numbers = new Domain?[16];
 
     /// <summary>
     /// Told when a domain has shut down and its last vCPU has stopped. On a physical CPU's thread or the caller's of <see cref="Domain.Shutdown"/>:
@@ -23,12 +24,14 @@ public sealed partial class Machine
         }
     }
 
-    /// <summary>The domain of that number, or null.</summary>
-    public Domain? FindDomain(DomId id)
-    {
-        lock (_domainsLock)
-            return _domains.GetValueOrDefault(id);
-    }
+    /// <summary>The number that was given last. Under the lock.</summary>
+    internal DomId LastNumber { get; set; }
+
+    /// <summary>Mappings that services of this process, as domain 0, have of granted pages.</summary>
+    public HostGrants HostGrants { get; }
+
+    /// <summary>The domain of that number, or null. Takes no lock.</summary>
+    public Domain? FindDomain(DomId id) => FindAny(id) is { IsGone: false } domain ? domain : null;
 
     /// <summary>Makes a domain. False when there is no number or no frame for it.</summary>
     internal bool TryCreateDomain(DomainSettings settings, out Domain? domain)
@@ -38,7 +41,10 @@ public sealed partial class Machine
             domain = null;
             if (!TryTakeDomId(out DomId id) || !TryAllocateShared(id, out Mfn sharedInfo))
                 return false;
-            domain = new Domain(this, id, settings.Name, settings.VcpuCount, sharedInfo) { Handle = settings.Handle, MaxPages = settings.MaxPages };
+            domain = new Domain(this, id, settings, sharedInfo)
+            {
+                Handle = settings.Handle, MaxPages = settings.MaxPages, Events = { MaxPort = settings.MaxEventChannels },
+            };
             domain.PublishWallClock();
             foreach (Vcpu vcpu in domain.Vcpus)
             {
@@ -48,13 +54,21 @@ public sealed partial class Machine
 
             Scheduler.Add(domain);
             _domains.Add(id, domain);
+            if (id.Value >= _numbers.Length)
+            {
+                var grown = new Domain?[Math.Max(_numbers.Length * 2, id.Value + 1)];
+                _numbers.CopyTo(grown, 0);
+                Volatile.Write(ref _numbers, grown);
+            }
+
+            Volatile.Write(ref _numbers[id.Value], domain);
         }
 
         Log.Write($"{domain.Id} created: {domain.Name}, {settings.VcpuCount} vcpus, {settings.MaxPages >> 8} MiB");
         return true;
     }
 
-    /// <summary>Ends a domain, once.</summary>
+    /// <summary>Ends a domain, once. Frames that others have mapped outlive it; its number is free again when the last of them is.</summary>
     internal void DestroyDomain(Domain domain)
     {
         lock (_domainsLock)
@@ -75,8 +89,34 @@ public sealed partial class Machine
         }
 
         lock (_domainsLock)
+        {
             _domains.Remove(domain.Id);
-        Log.Write($"{domain.Id} destroyed: {domain.Name}");
+            domain.IsGone = true;
+        }
+
+        // See Domain.FreeOrphan.
+        Interlocked.MemoryBarrier();
+        ulong left = domain.TotalPages;
+        if (left == 0)
+            ReleaseNumber(domain);
+        Log.Write($"{domain.Id} destroyed: {domain.Name}{(left == 0 ? "" : $"; {left} of its pages are still mapped by others")}");
+    }
+
+    /// <summary>Frees the number of a domain that has gone, and none of whose frames is left. Does nothing the second time.</summary>
+    internal void ReleaseNumber(Domain domain)
+    {
+        lock (_domainsLock)
+        {
+            if (_numbers[domain.Id.Value] == domain)
+                _numbers[domain.Id.Value] = null;
+        }
+    }
+
+    /// <summary>The domain of that number, dead or not. Takes no lock.</summary>
+    internal Domain? FindAny(DomId id)
+    {
+        Domain?[] numbers = Volatile.Read(ref _numbers);
+        return id.Value < numbers.Length ? Volatile.Read(ref numbers[id.Value]) : null;
     }
 
     internal void ReportShutdown(Domain domain)
@@ -90,9 +130,9 @@ public sealed partial class Machine
     {
         for (int i = 1; i < DomId.FirstReserved.Value; i++)
         {
-            _lastDomId = (ushort)(_lastDomId + 1 < DomId.FirstReserved.Value ? _lastDomId + 1 : 1);
-            id = new DomId(_lastDomId);
-            if (!_domains.ContainsKey(id))
+            LastNumber = new DomId((ushort)(LastNumber.Value + 1 < DomId.FirstReserved.Value ? LastNumber.Value + 1 : 1));
+            id = LastNumber;
+            if (FindAny(id) is null)
                 return true;
         }
 

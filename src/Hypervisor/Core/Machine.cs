@@ -29,6 +29,7 @@ public sealed partial class Machine : IDisposable
         Scheduler.Start();
         Frames = new FrameTable(config.FrameCount);
         Allocator = new FrameAllocator(Memory, Frames);
+        HostGrants = new HostGrants(this);
     }
 
     /// <summary>What the machine was built from.</summary>

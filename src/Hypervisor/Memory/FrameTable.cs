@@ -19,7 +19,8 @@ namespace Xen.Memory;
 /// </summary>
 /// <remarks>
 /// Any thread may take and drop references. Types of a domain's frames change under that domain's paging lock, because a new type may need
-/// a flush or a validation before anybody relies on it. A counter that would go below zero is our own fault and throws; one that is full refuses.
+/// a flush or a validation before anybody relies on it; only uses as writable that need neither come and go without it
+/// (<see cref="TryAcquireWritable"/>): those of other domains, by grants. A counter that would go below zero is our own fault and throws; one that is full refuses.
 /// </remarks>
 public sealed partial class FrameTable : IDisposable
 {
@@ -172,6 +173,49 @@ public sealed partial class FrameTable : IDisposable
         }
     }
 
+    /// <summary>
+    /// Becomes one more user of the frame as writable, if that needs neither a flush nor the paging lock: it is writable, or was nothing else before.
+    /// </summary>
+    /// <param name="frame">A frame that the caller holds a reference of.</param>
+    /// <param name="needsLock">It may be had by <see cref="AcquireType"/>, under the owner's paging lock, after a flush.</param>
+    public bool TryAcquireWritable(Mfn frame, out bool needsLock)
+    {
+        ref ulong word = ref TypeWord(frame);
+        ulong old = Volatile.Read(ref word);
+        while (true)
+        {
+            var type = (FrameType)(old >> TypeShift);
+            ulong users = old & CountMask;
+            needsLock = users == 0 && type is not FrameType.None and not FrameType.Writable;
+            if (needsLock || (users != 0 && (type != FrameType.Writable || users >= _maxCount)))
+                return false;
+            ulong wanted = users == 0 ? ((ulong)FrameType.Writable << TypeShift) | Valid | 1 : old + 1;
+            ulong seen = Interlocked.CompareExchange(ref word, wanted, old);
+            if (seen == old)
+                return true;
+            old = seen;
+        }
+    }
+
+    /// <summary>Takes a frame that nothing uses away from its owner and gives it to another. False when it is not so.</summary>
+    public bool TryTransfer(Mfn frame, DomId from, DomId to)
+    {
+        if (frame.Value >= FrameCount)
+            return false;
+        const ulong Single = Allocated | 1;
+        ulong before = ((ulong)from.Value << OwnerShift) | Single;
+        return Interlocked.CompareExchange(ref CountWord(frame), ((ulong)to.Value << OwnerShift) | Single, before) == before;
+    }
+
+    /// <summary>Forgets what a frame without users of its type was: no translation of that time is left.</summary>
+    public void ForgetType(Mfn frame)
+    {
+        if (TypeUsers(frame) != 0)
+            Broken(frame, "changes hands while it is used");
+        TypeWord(frame) = 0;
+        Stamp(frame) = 0;
+    }
+
     /// <summary>Drops a use of the type.</summary>
     /// <returns>Whether no users are left. The type is remembered, for the flush that another type needs; validity is gone.</returns>
     public bool ReleaseType(Mfn frame)
@@ -203,11 +247,25 @@ public sealed partial class FrameTable : IDisposable
     /// <summary>Takes the pin's mark away. False when there was none.</summary>
     public bool TryClearPinned(Mfn frame) => (Interlocked.And(ref TypeWord(frame), ~Pinned) & Pinned) != 0;
 
-    /// <summary>When the last user of the frame's type went, on the owner's flush clock. Guarded by the owner's paging lock.</summary>
-    public ulong ReadStamp(Mfn frame) => Stamp(frame);
+    /// <summary>A time on the owner's flush clock after which no user of the frame's type made a translation. Meaningful when there is no user.</summary>
+    public ulong ReadStamp(Mfn frame) => Volatile.Read(ref Stamp(frame));
 
-    /// <inheritdoc cref="ReadStamp"/>
-    public void WriteStamp(Mfn frame, ulong time) => Stamp(frame) = time;
+    /// <summary>
+    /// Moves the frame's stamp on; it never goes back. To be called before each <see cref="ReleaseType"/>, the last or not: whoever sees the frame without users
+    /// then sees a stamp that is not older than the end of any of them.
+    /// </summary>
+    public void AdvanceStamp(Mfn frame, ulong time)
+    {
+        ref ulong stamp = ref Stamp(frame);
+        ulong before = Volatile.Read(ref stamp);
+        while (before < time)
+        {
+            ulong seen = Interlocked.CompareExchange(ref stamp, time, before);
+            if (seen == before)
+                return;
+            before = seen;
+        }
+    }
 
     /// <summary>Ends a share: only the hypervisor's own reference and use may be left.</summary>
     public void Unshare(Mfn frame)

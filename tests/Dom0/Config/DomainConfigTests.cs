@@ -79,9 +79,9 @@ public sealed class DomainConfigTests : IDisposable
     [Fact]
     public void Read_KeyThatXenKnowsAndWeDoNotYet_Warns()
     {
-        ConfigFile file = Parse("kernel = 'vmlinuz'\nvif = ['bridge=xenbr0']\ndisk = []");
+        ConfigFile file = Parse("kernel = 'vmlinuz'\nvfb = ['vnc=1']\ndisk = []");
         DomainConfigReader.Read(file);
-        Assert.Contains("cfg:2: 'vif' is not supported yet", Assert.Single(file.Warnings), StringComparison.Ordinal);
+        Assert.Contains("cfg:2: 'vfb' is not supported yet", Assert.Single(file.Warnings), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -11,6 +11,8 @@ internal sealed class FakeToolstack : IToolstack
 
     public List<string> Log { get; } = [];
 
+    public List<string> StoreSockets { get; } = [];
+
     public FakeDomain? Domain { get; private set; }
 
     public bool IsDisposed { get; private set; }
@@ -38,6 +40,8 @@ internal sealed class FakeToolstack : IToolstack
         Log.Add(line);
         LogWritten?.Invoke(line);
     }
+
+    public void ListenForStore(string path) => StoreSockets.Add(path);
 
     public string ReadLog(bool clear = false)
     {
@@ -68,6 +72,8 @@ internal sealed class FakeDomain(DomainConfig config, Action<FakeDomain> guest) 
     public DomainStatus Status => new(config.MemoryMiB, config.Vcpus, _pauses > 0 ? DomainState.Paused : DomainState.Running, TimeSpan.FromSeconds(1.25));
 
     public IDomainConsole Console => this;
+
+    public IDomainDevices Devices { get; } = new FakeDevices();
 
     public Task<DomainOutcome> Completion => _completion.Task;
 

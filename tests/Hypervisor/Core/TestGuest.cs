@@ -22,11 +22,11 @@ internal sealed class TestGuest : IDisposable
 
     private readonly bool _ownsMachine;
 
-    public TestGuest(int vcpus = 2, Machine? machine = null)
+    public TestGuest(int vcpus = 2, Machine? machine = null, int maxEventChannels = EventChannelTable.DefaultMaxPort)
     {
         _ownsMachine = machine is null;
         Machine = machine ?? new Machine(new MachineConfig(4096, 1, static _ => new IdleEngine()));
-        Assert.Equal(XenErrno.OK, new DomainControl(Machine).Create(new DomainSettings("test", vcpus, PageCount), out Domain? domain));
+        Assert.Equal(XenErrno.OK, new DomainControl(Machine).Create(new DomainSettings("test", vcpus, PageCount) { MaxEventChannels = maxEventChannels }, out Domain? domain));
         Domain = domain!;
         Assert.Equal(XenErrno.OK, Domain.AllocateMemory(PageCount));
         BuildTables();

@@ -56,6 +56,12 @@ public sealed record DomainConfig
     /// <summary>The processors that each vCPU may run on, by its number; a vCPU without an entry may run on any.</summary>
     public IReadOnlyList<IReadOnlySet<int>> Affinity { get; init; } = [];
 
+    /// <summary>Its disks, in the order of the file.</summary>
+    public IReadOnlyList<DiskConfig> Disks { get; init; } = [];
+
+    /// <summary>Its network interfaces, in the order of the file.</summary>
+    public IReadOnlyList<VifConfig> Vifs { get; init; } = [];
+
     public Guid Uuid { get; init; }
 
     /// <summary>What executes the guest's instructions.</summary>

@@ -4,7 +4,7 @@ using System.Text;
 namespace Xen.Toolstack;
 
 /// <summary>Makes a typed <see cref="DomainConfig"/> of a configuration file, or one sentence that says which key is wrong and how.</summary>
-public sealed class DomainConfigReader
+public sealed partial class DomainConfigReader
 {
     private const string Actions = "destroy, restart, rename-restart, preserve, coredump-destroy or coredump-restart";
 
@@ -40,6 +40,8 @@ public sealed class DomainConfigReader
             CpuWeight = Integer("cpu_weight", 256, 1, 65535, null),
             CpuCap = Integer(_file.Find("cpu_cap") is null ? "cap" : "cpu_cap", 0, 0, 100 * DomainConfig.MostVcpus, "percent of one processor"),
             Affinity = ReadAffinity(vcpus),
+            Disks = Disks(),
+            Vifs = Vifs(),
             Uuid = Uuid(),
             CpuEngine = OneOf("cpu_engine", "interpreter"),
             Features = Text("features") ?? "",

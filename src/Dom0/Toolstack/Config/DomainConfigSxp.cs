@@ -28,7 +28,12 @@ public static class DomainConfigSxp
         AddImage(text, "ramdisk", config.Ramdisk);
         AddImage(text, "args", config.CommandLine);
         AddImage(text, "features", config.Features);
-        return text.Append("        )\n    )\n)\n").ToString();
+        text.Append("        )\n    )\n");
+        foreach (DiskConfig disk in config.Disks)
+            AddDisk(text, disk);
+        foreach (VifConfig vif in config.Vifs)
+            AddVif(text, vif);
+        return text.Append(")\n").ToString();
     }
 
     /// <summary>An action's name in configuration files.</summary>
@@ -44,6 +49,19 @@ public static class DomainConfigSxp
 
     private static void Add(StringBuilder text, string key, object value) =>
         text.Append(CultureInfo.InvariantCulture, $"    ({key} {value})\n");
+
+    private static void AddDisk(StringBuilder text, DiskConfig disk) => text.Append(CultureInfo.InvariantCulture,
+        $"    (device\n        (vbd\n            (uname {new StringValue($"{(disk.Format == DiskFormat.Raw ? "file" : "tap:" + disk.Format.ToString().ToLowerInvariant())}:{disk.Target}")})\n            (dev {disk.Disk.Name}{(disk.IsCdrom ? ":cdrom" : "")})\n            (mode {(disk.Access == DiskAccess.ReadOnly ? "r" : disk.Access == DiskAccess.ReadWrite ? "w" : "w!")})\n        )\n    )\n");
+
+    private static void AddVif(StringBuilder text, VifConfig vif)
+    {
+        text.Append("    (device\n        (vif\n");
+        AddImage(text, "mac", vif.Mac);
+        AddImage(text, "bridge", vif.Bridge);
+        AddImage(text, "vifname", vif.Name);
+        AddImage(text, "rate", vif.Rate);
+        text.Append("        )\n    )\n");
+    }
 
     private static void AddImage(StringBuilder text, string key, string? value)
     {

@@ -2,6 +2,7 @@ using Xen.Abi;
 using Xen.Builder.Images;
 using Xen.Builder.StartOfDay;
 using Xen.Core;
+using Xen.Rings;
 
 namespace Xen.Toolstack;
 
@@ -11,27 +12,34 @@ internal sealed class DomainLife : IDisposable
     private const int PagesPerMebibyteShift = 8;
 
     private readonly DomainControl _control;
+    private readonly Dom0Services _dom0;
+    private readonly DomainConfig _config;
     private readonly DomainConsole _console;
-    private AbsentStore? _store;
 
-    private DomainLife(DomainControl control, DomainConsole console, Domain domain)
+    private DomainLife(DomainControl control, Dom0Services dom0, DomainConfig config, DomainConsole console, Domain domain)
     {
         _control = control;
+        _dom0 = dom0;
+        _config = config;
         _console = console;
         Domain = domain;
+        Devices = new DomainDevices(dom0, domain);
     }
 
     public Domain Domain { get; }
 
-    /// <summary>Builds a domain, paused; its console is attached. When that fails nothing is left.</summary>
+    /// <summary>Its block devices and network interfaces.</summary>
+    public DomainDevices Devices { get; }
+
+    /// <summary>Builds a domain, paused; its console, xenstore and devices are attached. When that fails nothing is left.</summary>
     /// <exception cref="ToolstackException">What is wrong, where, and what to do.</exception>
-    public static DomainLife Build(DomainControl control, DomainConfig config, DomainConsole console)
+    public static DomainLife Build(DomainControl control, Dom0Services dom0, DomainConfig config, DomainConsole console)
     {
         try
         {
             KernelImage kernel = KernelImage.Load(config.Kernel);
             byte[] ramdisk = config.Ramdisk is null ? [] : ImageFile.Read(config.Ramdisk);
-            return Build(control, config, console, kernel, ramdisk);
+            return Build(control, dom0, config, console, kernel, ramdisk);
         }
         catch (ImageException fault)
         {
@@ -43,21 +51,23 @@ internal sealed class DomainLife : IDisposable
     public void Dispose()
     {
         _console.Detach();
-        _store?.Dispose();
+        Devices.Dispose();
+        _dom0.Release(Domain.Id);
+        DomainNodes.Remove(_dom0.Store, Domain.Id, _config);
         _control.Destroy(Domain);
     }
 
     private static DomainLife Build(
-        DomainControl control, DomainConfig config, DomainConsole console, KernelImage kernel, ReadOnlyMemory<byte> ramdisk)
+        DomainControl control, Dom0Services dom0, DomainConfig config, DomainConsole console, KernelImage kernel, ReadOnlyMemory<byte> ramdisk)
     {
         var settings = new DomainSettings(config.Name, config.MaxVcpus, (ulong)config.MaxMemoryMiB << PagesPerMebibyteShift) { Handle = config.Uuid };
         XenErrno error = control.Create(settings, out Domain? domain);
         if (error != XenErrno.OK)
             throw new ToolstackException($"domain '{config.Name}' cannot be created: {error}.");
-        var life = new DomainLife(control, console, domain!);
+        var life = new DomainLife(control, dom0, config, console, domain!);
         try
         {
-            life.Start(config, kernel, ramdisk);
+            life.Start(kernel, ramdisk);
             return life;
         }
         catch
@@ -67,12 +77,12 @@ internal sealed class DomainLife : IDisposable
         }
     }
 
-    private void Start(DomainConfig config, KernelImage kernel, ReadOnlyMemory<byte> ramdisk)
+    private void Start(KernelImage kernel, ReadOnlyMemory<byte> ramdisk)
     {
-        ulong pages = (ulong)config.MemoryMiB << PagesPerMebibyteShift;
+        ulong pages = (ulong)_config.MemoryMiB << PagesPerMebibyteShift;
         XenErrno error = Domain.AllocateMemory(pages);
         if (error != XenErrno.OK)
-            throw new ToolstackException($"there are no {config.MemoryMiB} MiB of memory left for domain '{config.Name}': lower memory=, or end another domain.");
+            throw new ToolstackException($"there are no {_config.MemoryMiB} MiB of memory left for domain '{_config.Name}': lower memory=, or end another domain.");
         Check(DomainControl.AllocateUnbound(Domain, out EvtchnPort storePort), "its xenstore channel");
         Check(DomainControl.AllocateUnbound(Domain, out EvtchnPort consolePort), "its console channel");
 
@@ -81,25 +91,45 @@ internal sealed class DomainLife : IDisposable
             SharedInfoAddress = Domain.SharedInfoFrame.Address,
             StoreEvtchn = storePort,
             ConsoleEvtchn = consolePort,
-            CommandLine = config.CommandLine,
+            CommandLine = _config.CommandLine,
             Ramdisk = ramdisk,
         });
         Check(Domain.PinInitialTables(Domain.FrameOf(start.PageTableRoot)), "its page tables");
-        ApplyProcessorSettings(config);
-        var console = HostEventPort.Bind(Domain, consolePort);
-        _console.Attach(MachinePage.Hold(Domain, Domain.FrameOf(start.Console)), console);
-        _store = new AbsentStore(MachinePage.Hold(Domain, Domain.FrameOf(start.XenStore)), HostEventPort.Bind(Domain, storePort));
+        ApplyProcessorSettings();
+        Attach(new StoreRings(Domain.FrameOf(start.XenStore), storePort, Domain.FrameOf(start.Console), consolePort));
         Check(DomainControl.SetContext(Domain.Vcpus[0], FirstContext(start)), "its first vCPU");
         Domain.ForgetBuild();
     }
 
-    private void ApplyProcessorSettings(DomainConfig config)
+    /// <summary>Connects console and xenstore, and plugs the configured devices in.</summary>
+    private void Attach(StoreRings rings)
     {
-        Check(_control.SetShare(Domain, config.CpuWeight, config.CpuCap), "its share of the processors");
-        for (int i = 0; i < Domain.Vcpus.Count && i < config.Affinity.Count; i++)
+        Check(Domain.Grants.Seed(new GrantRef(ReservedGrants.Console), DomId.Dom0, rings.ConsoleFrame), "the grant of its console");
+        Check(Domain.Grants.Seed(new GrantRef(ReservedGrants.XenStore), DomId.Dom0, rings.StoreFrame), "the grant of its xenstore ring");
+        _console.Attach(MachinePage.Hold(Domain, rings.ConsoleFrame), Bind(rings.ConsolePort, "its console channel"));
+        Check(DomainNodes.Write(_dom0.Store, Domain.Id, _config, rings), "its xenstore nodes");
+        Check(_dom0.Introduce(Domain.Id, MachinePage.Hold(Domain, rings.StoreFrame), Bind(rings.StorePort, "its xenstore channel")), "its xenstore");
+        foreach (DiskConfig disk in _config.Disks)
+            Devices.AttachDisk(disk);
+
+        // Those with numbers first, so that the others take what is left.
+        foreach (VifConfig vif in _config.Vifs.OrderBy(static vif => vif.DeviceId is null))
+            Devices.AttachVif(vif);
+    }
+
+    private IEventPort Bind(EvtchnPort remote, string what)
+    {
+        Check(_dom0.Events.BindInterdomain(Domain.Id, remote, out IEventPort? port), what);
+        return port!;
+    }
+
+    private void ApplyProcessorSettings()
+    {
+        Check(_control.SetShare(Domain, _config.CpuWeight, _config.CpuCap), "its share of the processors");
+        for (int i = 0; i < Domain.Vcpus.Count && i < _config.Affinity.Count; i++)
         {
             ulong bits = 0;
-            foreach (int cpu in config.Affinity[i])
+            foreach (int cpu in _config.Affinity[i])
                 bits |= cpu < CpuSet.MaxCpus ? 1ul << cpu : 0;
             if (DomainControl.SetAffinity(Domain.Vcpus[i], new CpuSet(bits)) != XenErrno.OK)
                 throw new ToolstackException($"this machine has none of the CPUs that cpus= gives vCPU {i}: name some below {_control.Machine.Config.PhysicalCpuCount}.");

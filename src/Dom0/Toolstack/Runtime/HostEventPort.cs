@@ -14,19 +14,28 @@ internal sealed class HostEventPort : IEventPort
     private HostEventPort(EventChannelTable table) => _table = table;
 
     /// <summary>Binds to a port that a domain has allocated for domain 0.</summary>
-    /// <exception cref="ToolstackException">It does not wait for domain 0, or no port is left.</exception>
-    public static HostEventPort Bind(Domain domain, EvtchnPort remote)
+    /// <param name="machine">The machine.</param>
+    /// <param name="remote">The domain's ports.</param>
+    /// <param name="remotePort">The port.</param>
+    /// <param name="port">Our end, or null.</param>
+    /// <returns>EINVAL: it does not wait for domain 0. ENOSPC: no port is left.</returns>
+    public static XenErrno Bind(Machine machine, EventChannelTable remote, EvtchnPort remotePort, out HostEventPort? port)
     {
-        var port = new HostEventPort(domain.Machine.Dom0Events);
-        XenErrno error = port._table.BindInterdomainForHost(domain.Events, remote, port.OnNotify, out port._port);
-        return error == XenErrno.OK
-            ? port
-            : throw new ToolstackException($"an event channel of domain '{domain.Name}' cannot be bound: {error}.");
+        var end = new HostEventPort(machine.Dom0Events);
+        XenErrno error = end._table.BindInterdomainForHost(remote, remotePort, end.OnNotify, out end._port);
+        port = error == XenErrno.OK ? end : null;
+        return error;
     }
 
     public void Notify() => _ = _table.NotifyFromHost(_port);
 
-    public void SetHandler(Action? handler) => Volatile.Write(ref _handler, handler);
+    public void SetHandler(Action? handler)
+    {
+        Volatile.Write(ref _handler, handler);
+
+        // What came before there was a handler is told now.
+        handler?.Invoke();
+    }
 
     public void Dispose()
     {

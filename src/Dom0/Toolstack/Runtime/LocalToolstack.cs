@@ -16,6 +16,8 @@ public sealed class LocalToolstack : IToolstack
     private readonly List<RunningDomain> _domains = [];
     private readonly Machine _machine;
     private readonly DomainControl _control;
+    private readonly Dom0Services _dom0;
+    private readonly List<IDisposable> _listeners = [];
     private readonly MachineOptions _options;
 
     private LocalToolstack(MachineOptions options, Func<VcpuState, ICpuEngine> createEngine)
@@ -28,6 +30,7 @@ public sealed class LocalToolstack : IToolstack
         int cpus = Math.Clamp(Environment.ProcessorCount, 1, CpuSet.MaxCpus);
         _machine = new Machine(new MachineConfig(frames, cpus, createEngine) { LogSink = line => LogWritten?.Invoke(line) });
         _control = new DomainControl(_machine);
+        _dom0 = new Dom0Services(_machine, options.TrunkFolder);
         _machine.DomainShutdown += OnShutdown;
     }
 
@@ -75,10 +78,17 @@ public sealed class LocalToolstack : IToolstack
             _domains.RemoveAll(static domain => domain.Completion.IsCompleted);
             if (_domains.Exists(domain => domain.Config.Name == config.Name))
                 throw new ToolstackException($"a domain named '{config.Name}' exists already: choose another name=.");
-            var domain = new RunningDomain(_control, config);
+            var domain = new RunningDomain(_control, _dom0, config);
             _domains.Add(domain);
             return domain;
         }
+    }
+
+    public void ListenForStore(string path)
+    {
+        IDisposable listener = _dom0.Listen(path);
+        lock (_lock)
+            _listeners.Add(listener);
     }
 
     public string ReadLog(bool clear = false)
@@ -109,6 +119,9 @@ public sealed class LocalToolstack : IToolstack
 
         foreach (RunningDomain domain in domains)
             domain.Dispose();
+        foreach (IDisposable listener in _listeners)
+            listener.Dispose();
+        _dom0.Dispose();
         _machine.Dispose();
     }
 

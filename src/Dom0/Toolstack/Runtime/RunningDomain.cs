@@ -11,22 +11,25 @@ internal sealed class RunningDomain : IRunningDomain
 
     private readonly Lock _lock = new();
     private readonly DomainControl _control;
+    private readonly Dom0Services _dom0;
     private readonly DomainConsole _console = new();
     private readonly TaskCompletionSource<DomainOutcome> _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private DomainLife? _life;
+    private DomainDevices _devices;
     private DomainStatus _lastStatus = new(0, 0, DomainState.None, TimeSpan.Zero);
     private ulong? _restartedAt;
     private int _id;
 
     /// <exception cref="ToolstackException">It cannot be built.</exception>
-    public RunningDomain(DomainControl control, DomainConfig config)
+    public RunningDomain(DomainControl control, Dom0Services dom0, DomainConfig config)
     {
         _control = control;
+        _dom0 = dom0;
         Config = config;
         _console.Faulted += reason => control.Machine.Log.Write($"{config.Name}: {reason}");
         try
         {
-            _life = DomainLife.Build(control, config, _console);
+            _life = DomainLife.Build(control, dom0, config, _console);
         }
         catch
         {
@@ -35,6 +38,7 @@ internal sealed class RunningDomain : IRunningDomain
         }
 
         _id = _life.Domain.Id.Value;
+        _devices = _life.Devices;
     }
 
     public int Id => Volatile.Read(ref _id);
@@ -42,6 +46,8 @@ internal sealed class RunningDomain : IRunningDomain
     public DomainConfig Config { get; }
 
     public IDomainConsole Console => _console;
+
+    public IDomainDevices Devices => Volatile.Read(ref _devices);
 
     public Task<DomainOutcome> Completion => _completion.Task;
 
@@ -87,6 +93,7 @@ internal sealed class RunningDomain : IRunningDomain
             if (_life?.Domain != domain)
                 return;
             var reason = (ShutdownReason)domain.ShutdownReason;
+            _dom0.NotifyShutdown(domain.Id);
             ShutdownAction action = ActionOf(reason);
             if (action is ShutdownAction.CoredumpDestroy or ShutdownAction.CoredumpRestart)
                 Log("core dumps are not written; the rest of the action is done");
@@ -113,8 +120,9 @@ internal sealed class RunningDomain : IRunningDomain
         _life!.Dispose();
         try
         {
-            _life = DomainLife.Build(_control, Config, _console);
+            _life = DomainLife.Build(_control, _dom0, Config, _console);
             Volatile.Write(ref _id, _life.Domain.Id.Value);
+            Volatile.Write(ref _devices, _life.Devices);
             _life.Domain.Unpause();
         }
         catch (ToolstackException fault)

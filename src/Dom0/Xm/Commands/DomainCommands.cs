@@ -82,7 +82,7 @@ internal sealed class DomainCommands(XmContext context)
             foreach (DomainLine domain in await OneOrAllAsync(parsed.GetValue(name)).ConfigureAwait(false))
             {
                 foreach (char key in parsed.GetRequiredValue(keys))
-                    Print(await ControlClient.AskAsync(domain, $"debug-key {key}").ConfigureAwait(false));
+                    Print(await ControlClient.AskAsync(domain, $"debug-key\t{key}").ConfigureAwait(false));
             }
 
             return ExitCode.Ok;

@@ -41,7 +41,11 @@ internal sealed record DomainLine(string Name, int Id, int MemoryMiB, int Vcpus,
 /// <summary>Asks the processes that run domains: the other end of <see cref="ControlServer"/>.</summary>
 internal sealed class ControlClient(XmPaths paths)
 {
+    /// <summary>How long a process may take to say how its domain stands.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
+
+    /// <summary>How long a request may take: some wait for the guest.</summary>
+    private static readonly TimeSpan RequestPatience = TimeSpan.FromSeconds(70);
 
     private const int LongestAnswer = 16 << 20;
 
@@ -53,7 +57,7 @@ internal sealed class ControlClient(XmPaths paths)
         List<DomainLine> lines = [];
         foreach (string socket in Directory.GetFiles(paths.RuntimeFolder, "*.sock").Order(StringComparer.Ordinal))
         {
-            string? answer = await TryAskAsync(socket, "status").ConfigureAwait(false);
+            string? answer = await TryAskAsync(socket, "status", Patience).ConfigureAwait(false);
             if (answer is not null && DomainLine.TryParse(answer, socket) is { } line)
                 lines.Add(line);
         }
@@ -80,12 +84,12 @@ internal sealed class ControlClient(XmPaths paths)
     /// <summary>Sends a request to a domain's process.</summary>
     /// <exception cref="ToolstackException">It refused, or does not answer.</exception>
     public static async Task<string> AskAsync(DomainLine domain, string request) =>
-        await TryAskAsync(domain.Socket, request).ConfigureAwait(false)
+        await TryAskAsync(domain.Socket, request, RequestPatience).ConfigureAwait(false)
             ?? throw new ToolstackException($"the process of domain '{domain.Name}' does not answer: has it just ended? Try xm list.");
 
-    private static async Task<string?> TryAskAsync(string path, string request)
+    private static async Task<string?> TryAskAsync(string path, string request, TimeSpan patience)
     {
-        using CancellationTokenSource limit = new(Patience);
+        using CancellationTokenSource limit = new(patience);
         using Socket socket = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         string answer;
         try

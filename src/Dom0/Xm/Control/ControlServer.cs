@@ -13,11 +13,15 @@ internal sealed class ControlServer : IAsyncDisposable
     /// <summary>Connections served at once; more wait in the socket's queue.</summary>
     private const int MostClients = 8;
 
-    private const int LongestRequest = 256;
+    private const int LongestRequest = 8 * 1024;
 
+    /// <summary>How long a client may take to say what it wants.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
-    private readonly Func<string, string> _answer;
+    /// <summary>How long an answer may take: some wait for the guest.</summary>
+    private static readonly TimeSpan AnswerPatience = TimeSpan.FromSeconds(60);
+
+    private readonly Func<string, CancellationToken, Task<string>> _answer;
     private readonly string _path;
     private readonly Socket _listener = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
     private readonly CancellationTokenSource _stop = new();
@@ -27,7 +31,7 @@ internal sealed class ControlServer : IAsyncDisposable
     /// <summary>Listens on a path; whoever holds the domain's lock may replace a socket that was left behind.</summary>
     /// <param name="path">The socket.</param>
     /// <param name="answer">Answers a request; may throw <see cref="ToolstackException"/>.</param>
-    public ControlServer(string path, Func<string, string> answer)
+    public ControlServer(string path, Func<string, CancellationToken, Task<string>> answer)
     {
         _answer = answer;
         _path = path;
@@ -85,8 +89,9 @@ internal sealed class ControlServer : IAsyncDisposable
             using CancellationTokenSource limit = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token);
             limit.CancelAfter(Patience);
             string? request = await ReadLineAsync(stream, limit.Token).ConfigureAwait(false);
+            limit.CancelAfter(AnswerPatience);
             if (request is not null)
-                await stream.WriteAsync(Encoding.UTF8.GetBytes(Answer(request)), limit.Token).ConfigureAwait(false);
+                await stream.WriteAsync(Encoding.UTF8.GetBytes(await AnswerAsync(request, limit.Token).ConfigureAwait(false)), limit.Token).ConfigureAwait(false);
         }
         catch (Exception e) when (e is IOException or OperationCanceledException or SocketException)
         {
@@ -98,11 +103,11 @@ internal sealed class ControlServer : IAsyncDisposable
         }
     }
 
-    private string Answer(string request)
+    private async Task<string> AnswerAsync(string request, CancellationToken cancellation)
     {
         try
         {
-            return "ok\n" + _answer(request);
+            return "ok\n" + await _answer(request, cancellation).ConfigureAwait(false);
         }
         catch (ToolstackException e)
         {

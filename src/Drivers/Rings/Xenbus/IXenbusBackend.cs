@@ -4,7 +4,7 @@ namespace Xen.Rings.Xenbus;
 
 /// <summary>
 /// What a backend driver does for one device: the part that differs between block, net and others. The handshake around it, states and
-/// watches, is the same for all (<c>XenbusBackendDevice</c>), which calls these one at a time.
+/// watches, is the same for all (<see cref="XenbusBackendDevice"/>), which calls these one at a time.
 /// </summary>
 public interface IXenbusBackend : IDisposable
 {

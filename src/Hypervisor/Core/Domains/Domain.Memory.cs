@@ -22,11 +22,17 @@ public sealed partial class Domain
     /// <summary>The domain's grant table.</summary>
     public GrantTable Grants { get; }
 
+    /// <summary>What it has mapped of others' grants.</summary>
+    internal GrantMaps Maps { get; }
+
     /// <inheritdoc/>
     public bool MayAccess(Mfn frame, bool write)
     {
         FrameTable frames = Machine.Frames;
         if (frames.IsOwnedBy(frame, Id))
+            return !write || frames.IsValidType(frame, FrameType.Writable);
+
+        if (Tables.Foreign.Allows(frame, write))
             return !write || frames.IsValidType(frame, FrameType.Writable);
 
         // The machine-to-physical table is everybody's to read.
@@ -56,15 +62,23 @@ public sealed partial class Domain
     /// <inheritdoc/>
     public void RevokeWrites(VcpuState vcpu, Mfn frame)
     {
+        RevokeOwnWrites(vcpu);
+
+        // A page that grants share: its owner and all who have mapped it may write it.
+        Machine.RevokeSharedWrites(this, frame);
+    }
+
+    internal void RevokeOwnWrites(VcpuState? except)
+    {
         foreach (Vcpu other in _vcpus)
         {
-            if (other.State != vcpu)
+            if (other.State != except)
                 other.State.RequestTlbFlush();
         }
 
         foreach (Vcpu other in _vcpus)
         {
-            if (other.State != vcpu)
+            if (other.State != except)
                 other.State.WaitForFlush();
         }
     }

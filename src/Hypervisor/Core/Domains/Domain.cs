@@ -14,18 +14,20 @@ public sealed partial class Domain : IGuestEnvironment
 {
     private readonly Vcpu[] _vcpus;
 
-    internal Domain(Machine machine, DomId id, string name, int vcpuCount, Mfn sharedInfoFrame)
+    internal Domain(Machine machine, DomId id, DomainSettings settings, Mfn sharedInfoFrame)
     {
+        int vcpuCount = settings.VcpuCount;
         Machine = machine;
         Id = id;
-        Name = name;
+        Name = settings.Name;
         SharedInfoFrame = sharedInfoFrame;
         IoPorts = new IoPorts(this);
         Events = new EventChannelTable(this, vcpuCount);
         OwnedMemory = new DomainMemory(this);
         Flushes = new TlbFlushes(this, vcpuCount);
         Tables = new PageTables(this, OwnedMemory);
-        Grants = new GrantTable(this);
+        Grants = new GrantTable(this, settings.MaxGrantFrames);
+        Maps = new GrantMaps(this, settings.MaxMaptrackFrames);
         Watchdogs = new DomainWatchdogs(this);
         _vcpus = new Vcpu[vcpuCount];
         for (int i = 0; i < vcpuCount; i++)

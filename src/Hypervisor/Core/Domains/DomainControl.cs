@@ -13,11 +13,15 @@ public sealed class DomainControl(Machine machine)
     public Machine Machine => machine;
 
     /// <summary>Makes a domain without memory, paused, all its vCPUs offline.</summary>
-    /// <returns>EINVAL: vCPUs out of range. ENOMEM: no frame for shared_info, or no domain number is left.</returns>
+    /// <returns>EINVAL: vCPUs, event channels or limits of grants out of range. ENOMEM: no frame for shared_info, or no domain number is left.</returns>
     public XenErrno Create(DomainSettings settings, out Domain? domain)
     {
         domain = null;
-        if (settings.VcpuCount is < 1 or > DomainSettings.MaxVcpus)
+        bool lawful = settings.VcpuCount is >= 1 and <= DomainSettings.MaxVcpus
+            && settings.MaxEventChannels is >= 1 and <= DomainSettings.MaxMaxEventChannels
+            && settings.MaxGrantFrames is >= 1 and <= DomainSettings.HighestGrantFrames
+            && settings.MaxMaptrackFrames is >= 0 and <= DomainSettings.HighestMaptrackFrames;
+        if (!lawful)
             return XenErrno.EINVAL;
         return machine.TryCreateDomain(settings, out domain) ? XenErrno.OK : XenErrno.ENOMEM;
     }

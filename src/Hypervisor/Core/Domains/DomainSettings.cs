@@ -11,8 +11,29 @@ public sealed record DomainSettings(string Name, int VcpuCount, ulong MaxPages)
     /// <summary>The most vCPUs of a domain: as many as shared_info has room for (XEN_LEGACY_MAX_VCPUS).</summary>
     public const int MaxVcpus = 32;
 
+    /// <summary>The most that <see cref="MaxGrantFrames"/> can be.</summary>
+    public const int HighestGrantFrames = 4096;
+
+    /// <summary>The most that <see cref="MaxMaptrackFrames"/> can be.</summary>
+    public const int HighestMaptrackFrames = 65536;
+
+    /// <summary>Frames that the domain's grant table may have (max_grant_frames). 1 to <see cref="HighestGrantFrames"/>; each holds 512 grants, of version 2 256.</summary>
+    public int MaxGrantFrames { get; init; } = 64;
+
+    /// <summary>Mappings of other domains' grants that the domain may have (max_maptrack_frames), 0 to <see cref="HighestMaptrackFrames"/>. <b>Units</b>: 256 mappings.</summary>
+    public int MaxMaptrackFrames { get; init; } = 1024;
+
     /// <summary>UUID.</summary>
     public Guid Handle { get; init; } = Guid.NewGuid();
+
+    /// <summary>
+    /// Event channels it may have (xl's max_event_channels, max_evtchn_port): the highest port. 1 to <see cref="MaxMaxEventChannels"/>; with the two-level ABI
+    /// there are no more than 4095 all the same.
+    /// </summary>
+    public int MaxEventChannels { get; init; } = EventChannelTable.DefaultMaxPort;
+
+    /// <summary>The largest <see cref="MaxEventChannels"/>: what the FIFO ABI has room for.</summary>
+    public const int MaxMaxEventChannels = FifoEventLimits.NrChannels - 1;
 }
 
 /// <summary>How a domain stands (XEN_DOMCTL_getdomaininfo).</summary>

@@ -28,8 +28,8 @@ public sealed class EventBits
     /// <summary>Sets the pending bit; returns whether it was set before.</summary>
     public bool TestAndSetPending(EvtchnPort port) => (Interlocked.Or(ref Word(SharedInfoLayout.EvtchnPending, port), Bit(port)) & Bit(port)) != 0;
 
-    /// <summary>Clears the pending bit.</summary>
-    public void ClearPending(EvtchnPort port) => Interlocked.And(ref Word(SharedInfoLayout.EvtchnPending, port), ~Bit(port));
+    /// <summary>Clears the pending bit; returns whether it was set before.</summary>
+    public bool TestAndClearPending(EvtchnPort port) => (Interlocked.And(ref Word(SharedInfoLayout.EvtchnPending, port), ~Bit(port)) & Bit(port)) != 0;
 
     /// <summary>Clears the mask bit; returns whether it was set before.</summary>
     public bool TestAndClearMask(EvtchnPort port) => (Interlocked.And(ref Word(SharedInfoLayout.EvtchnMask, port), ~Bit(port)) & Bit(port)) != 0;

@@ -25,6 +25,9 @@ internal sealed record EventChannel
     /// <summary>The vCPU that is told.</summary>
     public int NotifyVcpu { get; init; }
 
+    /// <summary>How urgent its events are: 0 first, 15 last. Only the FIFO ABI knows of it.</summary>
+    public int Priority { get; init; } = FifoEventLimits.PriorityDefault;
+
     /// <summary>For a port of the host's own code: called instead of telling a vCPU, on the sender's thread, without locks.</summary>
-    public Action? OnNotify { get; init; }
+    public HostPort? Host { get; init; }
 }

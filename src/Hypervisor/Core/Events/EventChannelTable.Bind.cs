@@ -1,4 +1,4 @@
-using System.Diagnostics;
+using System.Numerics;
 using Xen.Abi;
 
 namespace Xen.Core;
@@ -11,32 +11,23 @@ public sealed partial class EventChannelTable
     public XenErrno AllocateUnbound(DomId remote, out EvtchnPort port) =>
         Allocate(new EventChannel { State = EvtchnStatusKind.Unbound, Remote = remote }, out port);
 
-    /// <summary>The same for code of this process: events that come are told to <paramref name="onNotify"/>, on the sender's thread, without locks; it must be quick.</summary>
+    /// <summary>The same for code of this process: events that come are told to <paramref name="onNotify"/>, on the senders' threads (several at once perhaps), without locks; it must be quick.</summary>
     public XenErrno AllocateUnboundForHost(DomId remote, Action onNotify, out EvtchnPort port) =>
-        Allocate(new EventChannel { State = EvtchnStatusKind.Unbound, Remote = remote, OnNotify = onNotify }, out port);
+        Allocate(new EventChannel { State = EvtchnStatusKind.Unbound, Remote = remote, Host = new HostPort(onNotify, _inHandlers) }, out port);
 
     /// <summary>Connects a new port to one that waits for this domain (EVTCHNOP_bind_interdomain). The new port is pending at once.</summary>
     /// <returns>EINVAL: the remote port does not wait for this domain. ENOSPC: no port left.</returns>
     public XenErrno BindInterdomain(EventChannelTable remote, EvtchnPort remotePort, out EvtchnPort port) =>
         Connect(remote, remotePort, null, out port);
 
-    /// <summary>The same for code of this process. <paramref name="onNotify"/> is called once at once: events may have been sent before.</summary>
+    /// <summary>The same for code of this process. <paramref name="onNotify"/> is called once before this returns: events may have been sent before.</summary>
     public XenErrno BindInterdomainForHost(EventChannelTable remote, EvtchnPort remotePort, Action onNotify, out EvtchnPort port)
     {
-        XenErrno errno = Connect(remote, remotePort, onNotify, out port);
+        var host = new HostPort(onNotify, _inHandlers);
+        XenErrno errno = Connect(remote, remotePort, host, out port);
         if (errno == XenErrno.OK)
-            onNotify();
+            host.Call();
         return errno;
-    }
-
-    /// <summary>Sends through a host port, as its owner. The guest cannot.</summary>
-    public XenErrno NotifyFromHost(EvtchnPort port)
-    {
-        EventChannel channel = Find(port);
-        if (channel.OnNotify is null)
-            return XenErrno.EINVAL;
-        channel.Peer?.Deliver(channel.PeerPort, this, port);
-        return XenErrno.OK;
     }
 
     /// <summary>Binds a port to a virtual interrupt line (EVTCHNOP_bind_virq).</summary>
@@ -55,7 +46,7 @@ public sealed partial class EventChannelTable
                 return XenErrno.EEXIST;
             XenErrno errno = Allocate(
                 new EventChannel { State = EvtchnStatusKind.Virq, Virq = virq, NotifyVcpu = (int)vcpu }, out port);
-            bound = port.Value;
+            Volatile.Write(ref bound, port.Value);
             return errno;
         }
     }
@@ -80,7 +71,7 @@ public sealed partial class EventChannelTable
             EventChannel channel = Find(port);
             bool movable = channel.State is EvtchnStatusKind.Unbound or EvtchnStatusKind.Interdomain
                 || (channel.State == EvtchnStatusKind.Virq && !VirtualIrqs.IsPerVcpu(channel.Virq));
-            if (!movable || channel.OnNotify is not null)
+            if (!movable || channel.Host is not null)
                 return XenErrno.EINVAL;
             Set(port, channel with { NotifyVcpu = (int)vcpu });
             return XenErrno.OK;
@@ -92,14 +83,14 @@ public sealed partial class EventChannelTable
     public XenErrno GetStatus(EvtchnPort port, out EventChannelStatus status)
     {
         status = default;
-        if (port.Value is 0 or >= PortLimit)
+        if (!HasPort(port))
             return XenErrno.EINVAL;
         EventChannel channel = Find(port);
         status = new EventChannelStatus(channel.State, channel.NotifyVcpu, channel.Remote, channel.PeerPort, channel.Virq);
         return XenErrno.OK;
     }
 
-    private XenErrno Connect(EventChannelTable remote, EvtchnPort remotePort, Action? onNotify, out EvtchnPort port)
+    private XenErrno Connect(EventChannelTable remote, EvtchnPort remotePort, HostPort? host, out EvtchnPort port)
     {
         port = EvtchnPort.None;
         EventChannelTable first = remote.Owner.Value < Owner.Value ? remote : this;
@@ -113,7 +104,7 @@ public sealed partial class EventChannelTable
 
             var local = new EventChannel
             {
-                State = EvtchnStatusKind.Interdomain, Remote = remote.Owner, Peer = remote, PeerPort = remotePort, OnNotify = onNotify,
+                State = EvtchnStatusKind.Interdomain, Remote = remote.Owner, Peer = remote, PeerPort = remotePort, Host = host,
             };
             XenErrno errno = Allocate(local, out port);
             if (errno != XenErrno.OK)
@@ -121,8 +112,12 @@ public sealed partial class EventChannelTable
             remote.Set(remotePort, waiting with { State = EvtchnStatusKind.Interdomain, Remote = Owner, Peer = this, PeerPort = port });
 
             // The other end may have sent before there was anybody to hear it.
-            if (onNotify is null)
+            if (host is null && _gate.TryEnter())
+            {
                 SetPending(port, local);
+                _gate.Exit();
+            }
+
             return XenErrno.OK;
         }
     }
@@ -134,34 +129,46 @@ public sealed partial class EventChannelTable
             port = EvtchnPort.None;
             if (_closed)
                 return XenErrno.EINVAL;
-            int free = Array.FindIndex(_ports, 1, static candidate => candidate.State == EvtchnStatusKind.Closed);
-            if (free < 0)
-            {
-                free = _ports.Length;
-                if (free >= PortLimit)
-                    return XenErrno.ENOSPC;
-                Grow();
-            }
-
-            port = new EvtchnPort((uint)free);
+            uint free = FindFree();
+            if (free >= PortLimit)
+                return XenErrno.ENOSPC;
+            if (free >= _ports.Length)
+                Grow(free);
+            port = new EvtchnPort(free);
+            _inUse.Take(free);
             Set(port, channel);
             return XenErrno.OK;
         }
     }
 
-    private void Grow()
+    /// <summary>One past the highest port that may be used now.</summary>
+    private uint PortLimit => (uint)Math.Min(_abi?.PortCount ?? FifoEventLimits.NrChannels, MaxPort + 1);
+
+    /// <summary>The lowest port that can be used. One that was closed while it stood in a queue of the guest's cannot, until the guest takes it out.</summary>
+    private uint FindFree()
     {
+        uint free = _inUse.FindFree();
+        if (_abi is null || !_gate.TryEnter())
+            return free;
+        uint limit = PortLimit;
+        while (free < limit && Abi.IsBusy(new EvtchnPort(free)))
+            free = _inUse.FindFree(free + 1);
+
+        // What was left there by events before the guest changed its ABI is nobody's.
+        if (free < limit)
+            _ = Abi.ClearPending(new EvtchnPort(free));
+        _gate.Exit();
+        return free;
+    }
+
+    private void Grow(uint port)
+    {
+        // A power of two always; more than the double when busy ports were passed over.
         int length = _ports.Length;
-        var grown = new EventChannel[Math.Min(length == 1 ? Growth : length * 2, PortLimit)];
+        var grown = new EventChannel[BitOperations.RoundUpToPowerOf2(port + 1)];
         _ports.CopyTo(grown, 0);
         Array.Fill(grown, EventChannel.Free, length, grown.Length - length);
         Volatile.Write(ref _ports, grown);
-    }
-
-    private void Set(EvtchnPort port, EventChannel channel)
-    {
-        Debug.Assert(_lock.IsHeldByCurrentThread);
-        Volatile.Write(ref _ports[port.Value], channel);
     }
 
     private bool HasVcpu(uint vcpu) => _domain is not null && vcpu < (uint)_domain.Vcpus.Count;

@@ -74,6 +74,9 @@ public sealed class VcpuInfoPage
         return (Interlocked.Or(ref Writable<ulong>(VcpuInfoLayout.PendingSel), bit) & bit) != 0;
     }
 
+    /// <summary>Clears the selector.</summary>
+    internal void ClearSelector() => Volatile.Write(ref Writable<ulong>(VcpuInfoLayout.PendingSel), 0);
+
     /// <summary>
     /// Moves the structure (VCPUOP_register_vcpu_info): the contents go along, and everything is marked pending, since an event may be set in the old place meanwhile.
     /// The caller holds <see cref="Domain.EventLock"/>, has checked the new place (64 bytes within one frame, aligned to 8) and holds a writable reference to its frame.

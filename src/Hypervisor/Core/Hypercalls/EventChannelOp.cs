@@ -6,13 +6,22 @@ namespace Xen.Core;
 /// <remarks>Structures with results are checked to be writable before anything is changed.</remarks>
 internal static class EventChannelOp
 {
+    /// <summary>How a reset goes on that was interrupted (EVTCHNOP_reset_cont): only the hypervisor makes guests ask for it, so public headers hide it.</summary>
+    internal const EventChannelOperation ResetCont = (EventChannelOperation)14;
+
     private const ulong LastCompatCommand = 9;
 
     /// <summary>The union of evtchn_op stands behind its command.</summary>
     private const ulong CompatArgument = 4;
 
+    /// <summary>Ports that a reset looks at before events and the scheduler get their turn.</summary>
+    private const int ResetSlice = 1024;
+
+    /// <summary>Physical interrupts that there could be (nr_pirqs): the legacy ones and 32 for devices that are passed through. There are none.</summary>
+    private const uint PirqCount = 16 + 32;
+
     /// <inheritdoc cref="HypercallHandler"/>
-    /// <remarks>Arguments: command, its structure. The FIFO operations are -ENOSYS: a guest stays with the two-level ABI.</remarks>
+    /// <remarks>Arguments: command, its structure. <b>Errors</b>: those of the operations in <see cref="EventChannelTable"/>; EFAULT, EPERM, ESRCH, ENOSYS.</remarks>
     public static HypercallResult Handle(Vcpu vcpu, in HypercallArguments arguments)
     {
         ulong address = arguments.A2;
@@ -25,8 +34,11 @@ internal static class EventChannelOp
             EventChannelOperation.BindIpi => BindIpi(vcpu, address),
             EventChannelOperation.BindVcpu => BindVcpu(vcpu, address),
             EventChannelOperation.Status => Status(vcpu, address),
-            EventChannelOperation.Reset => Reset(vcpu, address),
-            EventChannelOperation.BindPirq => XenErrno.EPERM,
+            EventChannelOperation.Reset or ResetCont => Reset(vcpu, arguments),
+            EventChannelOperation.BindPirq => BindPirq(vcpu, address),
+            EventChannelOperation.InitControl => InitControl(vcpu, address),
+            EventChannelOperation.ExpandArray => ExpandArray(vcpu, address),
+            EventChannelOperation.SetPriority => SetPriority(vcpu, address),
             _ => XenErrno.ENOSYS,
         };
     }
@@ -139,14 +151,49 @@ internal static class EventChannelOp
         return Finish(vcpu, address, errno, request);
     }
 
-    private static HypercallResult Reset(Vcpu vcpu, ulong address)
+    /// <summary>No physical interrupt is anybody's here.</summary>
+    private static HypercallResult BindPirq(Vcpu vcpu, ulong address)
     {
-        if (!GuestStructs.TryRead(vcpu, address, out DomId domain))
+        if (!GuestStructs.TryReadForUpdate(vcpu, address, out EvtchnBindPirq request))
+            return XenErrno.EFAULT;
+        return request.Pirq < PirqCount ? XenErrno.EPERM : XenErrno.EINVAL;
+    }
+
+    private static HypercallResult InitControl(Vcpu vcpu, ulong address)
+    {
+        if (!GuestStructs.TryReadForUpdate(vcpu, address, out EvtchnInitControl request))
+            return XenErrno.EFAULT;
+        request.LinkBits = FifoEventWord.LinkBits;
+        XenErrno errno = vcpu.Domain.Events.InitControl(request.Vcpu, new Mfn(request.ControlGfn.Value), request.Offset, vcpu);
+        return Finish(vcpu, address, errno, request);
+    }
+
+    private static HypercallResult ExpandArray(Vcpu vcpu, ulong address) =>
+        GuestStructs.TryRead(vcpu, address, out EvtchnExpandArray request)
+            ? vcpu.Domain.Events.ExpandArray(new Mfn(request.ArrayGfn.Value), vcpu)
+            : XenErrno.EFAULT;
+
+    private static HypercallResult SetPriority(Vcpu vcpu, ulong address) =>
+        GuestStructs.TryRead(vcpu, address, out EvtchnSetPriority request)
+            ? vcpu.Domain.Events.SetPriority(request.Port, request.Priority)
+            : XenErrno.EFAULT;
+
+    /// <summary>Another domain's must be paused meanwhile.</summary>
+    private static HypercallResult Reset(Vcpu vcpu, in HypercallArguments arguments)
+    {
+        if (!GuestStructs.TryRead(vcpu, arguments.A2, out DomId domain))
             return XenErrno.EFAULT;
         XenErrno errno = Resolve(vcpu, domain, out EventChannelTable table);
-        if (errno == XenErrno.OK)
-            table.Reset();
-        return errno;
+        if (errno != XenErrno.OK)
+            return errno;
+        if (table != vcpu.Domain.Events && vcpu.Domain.Machine.FindDomain(table.Owner) is not { PauseCount: > 0 })
+            return XenErrno.EINVAL;
+        bool resuming = (EventChannelOperation)(uint)arguments.A1 == ResetCont;
+        errno = table.Reset(resuming, ResetSlice, vcpu, out bool isDone);
+        if (errno != XenErrno.OK || isDone)
+            return errno;
+        HypercallTable.SetArguments(ref vcpu.State.Registers, arguments with { A1 = (ulong)ResetCont });
+        return HypercallResult.Restart;
     }
 
     /// <summary>The table of a domain that the caller may work on: its own, or for a control domain any.</summary>

@@ -2,17 +2,22 @@ using Xen.Abi;
 
 namespace Xen.Core;
 
-/// <summary>grant_table_op: the table's size, layout and frames. <b>Source</b>: grant_table.h.</summary>
-internal static class GrantTableOp
+/// <summary>grant_table_op. Here is what a domain does with its own table: size, layout, frames; the lists of operations are in the other file. <b>Source</b>: grant_table.h.</summary>
+internal static partial class GrantTableOp
 {
     /// <summary>Set in the operation by continuations of other hypervisors; not a part of the interface.</summary>
     private const ulong OperationMask = uint.MaxValue;
 
     /// <inheritdoc cref="HypercallHandler"/>
-    /// <remarks>Arguments: operation, list of its structures, count. Each structure has its own GNTST_ status. <b>Errors</b>: EINVAL, EFAULT, ENOSYS.</remarks>
+    /// <remarks>
+    /// Arguments: operation, list of its structures, count. Each structure has its own GNTST_ status. <b>Errors</b>: EINVAL, EFAULT, ENOSYS (dump_table among them, which
+    /// no guest needs); those of set_version and cache_flush.
+    /// </remarks>
     public static HypercallResult Handle(Vcpu vcpu, in HypercallArguments arguments)
     {
         uint count = (uint)arguments.A3;
+        if ((int)count < 0)
+            return XenErrno.EINVAL;
         return (GrantTableOperation)(arguments.A1 & OperationMask) switch
         {
             GrantTableOperation.SetupTable => count == 1 ? SetupTable(vcpu, arguments.A2) : XenErrno.EINVAL,
@@ -20,6 +25,13 @@ internal static class GrantTableOp
             GrantTableOperation.SetVersion => count == 1 ? SetVersion(vcpu, arguments.A2) : XenErrno.EINVAL,
             GrantTableOperation.GetStatusFrames => count == 1 ? GetStatusFrames(vcpu, arguments.A2) : XenErrno.EINVAL,
             GrantTableOperation.GetVersion => count == 1 ? GetVersion(vcpu, arguments.A2) : XenErrno.EINVAL,
+            GrantTableOperation.MapGrantRef => Run<GnttabMapGrantRef, MapRequest>(vcpu, arguments),
+            GrantTableOperation.UnmapGrantRef => Unmap<GnttabUnmapGrantRef, UnmapOnly>(vcpu, arguments),
+            GrantTableOperation.UnmapAndReplace => Unmap<GnttabUnmapAndReplace, UnmapReplacing>(vcpu, arguments),
+            GrantTableOperation.Copy => Run<GnttabCopy, CopyRequest>(vcpu, arguments),
+            GrantTableOperation.Transfer => Run<GnttabTransfer, TransferRequest>(vcpu, arguments),
+            GrantTableOperation.SwapGrantRef => Run<GnttabSwapGrantRef, SwapRequest>(vcpu, arguments),
+            GrantTableOperation.CacheFlush => Run<GnttabCacheFlush, CacheFlushRequest>(vcpu, arguments),
             _ => XenErrno.ENOSYS,
         };
     }
@@ -31,10 +43,10 @@ internal static class GrantTableOp
         request.Status = CheckDomain(vcpu, request.Dom);
         if (request.Status == GrantStatus.Okay)
         {
-            request.Status = vcpu.Domain.Grants.TryGrow(request.NrFrames) ? GrantStatus.Okay : GrantStatus.GeneralError;
-            Span<ulong> frames = stackalloc ulong[GrantTable.MaxFrames];
-            if (request.Status == GrantStatus.Okay && vcpu.Domain.Grants.TryCopyFrames(frames[..(int)request.NrFrames]))
-                request.Status = TryWriteList(vcpu, request.FrameList, frames[..(int)request.NrFrames]) ? GrantStatus.Okay : GrantStatus.BadVirtAddr;
+            GrantTable table = vcpu.Domain.Grants;
+            request.Status = table.TryGrow(request.NrFrames) ? GrantStatus.Okay : GrantStatus.GeneralError;
+            for (int i = 0; request.Status == GrantStatus.Okay && i < request.NrFrames; i++)
+                request.Status = table.TryGetFrame(i, out Mfn frame) ? WriteItem(vcpu, request.FrameList, i, frame) : GrantStatus.GeneralError;
         }
 
         return GuestStructs.TryWrite(vcpu, address, request) ? XenErrno.OK : XenErrno.EFAULT;
@@ -47,11 +59,11 @@ internal static class GrantTableOp
         request.Status = CheckDomain(vcpu, request.Dom);
         if (request.Status == GrantStatus.Okay)
         {
-            Span<ulong> frames = stackalloc ulong[GrantTable.MaxFrames];
-            if (request.NrFrames > GrantTable.MaxFrames || !vcpu.Domain.Grants.TryCopyStatusFrames(frames[..(int)request.NrFrames]))
+            GrantTable table = vcpu.Domain.Grants;
+            if (request.NrFrames != 0 && !table.TryGetStatusFrame((int)Math.Min(request.NrFrames - 1, int.MaxValue), out _))
                 request.Status = GrantStatus.GeneralError;
-            else if (!TryWriteList(vcpu, request.FrameList, frames[..(int)request.NrFrames]))
-                request.Status = GrantStatus.BadVirtAddr;
+            for (int i = 0; request.Status == GrantStatus.Okay && i < request.NrFrames; i++)
+                request.Status = table.TryGetStatusFrame(i, out Mfn frame) ? WriteItem(vcpu, request.FrameList, i, frame) : GrantStatus.GeneralError;
         }
 
         return GuestStructs.TryWrite(vcpu, address, request) ? XenErrno.OK : XenErrno.EFAULT;
@@ -65,7 +77,7 @@ internal static class GrantTableOp
         if (request.Status == GrantStatus.Okay)
         {
             request.NrFrames = (uint)vcpu.Domain.Grants.FrameCount;
-            request.MaxNrFrames = GrantTable.MaxFrames;
+            request.MaxNrFrames = (uint)vcpu.Domain.Grants.MaxFrames;
         }
 
         return GuestStructs.TryWrite(vcpu, address, request) ? XenErrno.OK : XenErrno.EFAULT;
@@ -98,14 +110,6 @@ internal static class GrantTableOp
         return vcpu.Domain.Machine.FindDomain(id) == null ? GrantStatus.BadDomain : GrantStatus.PermissionDenied;
     }
 
-    private static bool TryWriteList(Vcpu vcpu, ulong address, ReadOnlySpan<ulong> list)
-    {
-        for (int i = 0; i < list.Length; i++)
-        {
-            if (!GuestStructs.TryWrite(vcpu, address + ((ulong)i * sizeof(ulong)), list[i]))
-                return false;
-        }
-
-        return true;
-    }
+    private static GrantStatus WriteItem(Vcpu vcpu, ulong list, int index, Mfn frame) =>
+        GuestStructs.TryWrite(vcpu, list + ((ulong)index * sizeof(ulong)), frame.Value) ? GrantStatus.Okay : GrantStatus.BadVirtAddr;
 }

@@ -6,6 +6,10 @@ namespace Xen.Core;
 /// <summary>Copies of whole ABI structures.</summary>
 public static class GuestStructs
 {
+    /// <summary>Size of a structure. <b>Units</b>: bytes.</summary>
+    public static int SizeOf<T>()
+        where T : unmanaged => Unsafe.SizeOf<T>();
+
     /// <summary>Copies a structure from the guest, once.</summary>
     public static bool TryRead<T>(Vcpu vcpu, ulong address, out T value)
         where T : unmanaged

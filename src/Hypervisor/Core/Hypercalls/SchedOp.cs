@@ -103,9 +103,9 @@ internal static class SchedOp
         {
             if (!GuestStructs.TryRead(vcpu, request.Ports + ((ulong)i * sizeof(uint)), out uint port))
                 return XenErrno.EFAULT;
-            if (port >= EventChannelTable.PortLimit)
-                return XenErrno.EINVAL;
             ports[i] = new EvtchnPort(port);
+            if (!vcpu.Domain.Events.HasPort(ports[i]))
+                return XenErrno.EINVAL;
         }
 
         vcpu.Poll(ports, request.Timeout);

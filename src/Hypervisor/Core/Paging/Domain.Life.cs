@@ -70,6 +70,7 @@ public sealed partial class Domain
 
     /// <summary>
     /// Takes all memory of a domain that has ended: every type and reference is dropped, every frame freed. No vCPU runs, and none will.
+    /// A frame that others have mapped by a grant is freed when the last of them lets go of it.
     /// </summary>
     /// <exception cref="InvalidOperationException">References are left that nobody accounts for: a fault of the hypervisor.</exception>
     public void ReleaseMemory()
@@ -82,6 +83,11 @@ public sealed partial class Domain
             OwnedMemory.MaxPages = 0;
             ReleaseUses();
             Unpin();
+        }
+
+        Maps.ReleaseAll();
+        using (PageTables.PagingSection section = Tables.Enter(null))
+        {
             GiveBackAll();
             OwnedMemory.FreeDiscarded(null);
             Flushes.FlushAll(null);
@@ -126,13 +132,18 @@ public sealed partial class Domain
     private void GiveBackAll()
     {
         FrameList owned = OwnedMemory.Owned;
-        while (owned.Count != 0)
+        for (Mfn frame = owned.First, next; frame != Mfn.Invalid; frame = next)
         {
-            Mfn frame = owned.First;
+            next = owned.After(frame);
             if (Machine.Frames.TryClearAllocated(frame))
                 Tables.PutPage(frame);
-            if (owned.First == frame)
-                throw new InvalidOperationException($"{Id} leaks {frame}: {Machine.Frames.References(frame)} references, {Machine.Frames.TypeUsers(frame)} uses as {Machine.Frames.Type(frame)}");
+        }
+
+        // One that counts its reference does so before it has it, and stops to count it after: what is left here without one is ours.
+        if (owned.Count != 0 && OutsideReferences == 0)
+        {
+            Mfn frame = owned.First;
+            throw new InvalidOperationException($"{Id} leaks {frame}: {Machine.Frames.References(frame)} references, {Machine.Frames.TypeUsers(frame)} uses as {Machine.Frames.Type(frame)}");
         }
     }
 }

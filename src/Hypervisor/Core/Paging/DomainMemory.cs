@@ -51,6 +51,12 @@ internal sealed class DomainMemory
         return XenErrno.OK;
     }
 
+    /// <summary>Takes a frame that now belongs to somebody else out of the domain.</summary>
+    public void Remove(Mfn frame) => _owned.Remove(frame);
+
+    /// <summary>Puts a frame that has become the domain's into it.</summary>
+    public void Add(Mfn frame) => _owned.Add(frame);
+
     /// <summary>Takes a frame that lost its last reference out of the domain. It is freed by <see cref="FreeDiscarded"/>.</summary>
     public void Discard(Mfn frame)
     {

@@ -28,6 +28,27 @@ public sealed partial class Machine
         return true;
     }
 
+    /// <summary>The domain that a frame in use belongs to; it may be dead.</summary>
+    internal Domain OwnerOf(Mfn frame) =>
+        FindAny(Frames.Owner(frame)) ?? throw new InvalidOperationException($"{frame} has no owner");
+
+    /// <summary>Makes the domains that share a frame with this one drop writable translations of it.</summary>
+    internal void RevokeSharedWrites(Domain domain, Mfn frame)
+    {
+        foreach (Domain? other in Volatile.Read(ref _numbers))
+        {
+            if (other is not null && other != domain && (Frames.IsOwnedBy(frame, other.Id) || other.Tables.Foreign.Allows(frame, write: true)))
+                other.RevokeOwnWrites(null);
+        }
+    }
+
+    /// <summary>Frees frames that have lost their last reference, each its owner's. No paging lock is held.</summary>
+    internal void FreeOrphans(ReadOnlySpan<Mfn> frames)
+    {
+        foreach (Mfn frame in frames)
+            OwnerOf(frame).FreeOrphan(frame);
+    }
+
     /// <summary>Ends the share and frees the frame. The domain must have no mapping of it, cached or not.</summary>
     public void FreeShared(Mfn frame)
     {

@@ -113,6 +113,12 @@ internal sealed partial class PageTables
         Mfn frame = PageTableEntry.Frame(entry);
         if (level == 1)
         {
+            if (!_frames.IsOwnedBy(frame, _domain.Id))
+            {
+                PutForeign(frame, PageTableEntry.IsWritable(entry));
+                return;
+            }
+
             if (PageTableEntry.IsWritable(entry))
                 PutType(frame);
             PutPage(frame);

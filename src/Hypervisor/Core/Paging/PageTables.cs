@@ -10,7 +10,8 @@ namespace Xen.Core;
 /// </summary>
 /// <remarks>
 /// Guarded by <see cref="Domain.PagingLock"/>, entered by <see cref="Enter"/>; recursion is bounded by the four levels. The vCPUs' walkers set
-/// accessed and dirty bits meanwhile, which changes no reference. <b>Source</b>: xen.h, "direct paging".
+/// accessed and dirty bits meanwhile, which changes no reference. Entries that refer to frames of other domains are made by grants only (PageTables.Grants.cs).
+/// <b>Source</b>: xen.h, "direct paging".
 /// </remarks>
 internal sealed partial class PageTables
 {
@@ -97,9 +98,10 @@ internal sealed partial class PageTables
     /// <summary>Ends a use of the type; the last one lets go of what the contents refer to.</summary>
     public void PutType(Mfn frame)
     {
-        if (_frames.TypeUsers(frame) == 1)
+        // Uses as writable come and go without the lock; there is nothing to let go of.
+        FrameType type = _frames.Type(frame);
+        if (type != FrameType.Writable && _frames.TypeUsers(frame) == 1)
         {
-            FrameType type = _frames.Type(frame);
             _frames.ClearValid(frame);
             Devalidate(frame, type, type == FrameType.SegmentDescriptors ? 0 : Page.EntriesPerTable);
         }
@@ -148,8 +150,8 @@ internal sealed partial class PageTables
 
     private void EndType(Mfn frame)
     {
-        if (_frames.ReleaseType(frame))
-            _frames.WriteStamp(frame, _domain.Flushes.Now);
+        _frames.AdvanceStamp(frame, _domain.Flushes.Now);
+        _ = _frames.ReleaseType(frame);
     }
 
     /// <summary>The duration of an operation on the domain's memory.</summary>
@@ -167,9 +169,13 @@ internal sealed partial class PageTables
 
         public void Dispose()
         {
-            _tables._owned.FreeDiscarded(_tables._actor);
-            _tables._actor = null;
+            PageTables tables = _tables;
+            Mfn[]? orphans = tables.DropForeign();
+            tables._owned.FreeDiscarded(tables._actor);
+            tables._actor = null;
             _scope.Dispose();
+            if (orphans is not null)
+                tables._domain.Machine.FreeOrphans(orphans);
         }
     }
 }

@@ -89,11 +89,11 @@ public sealed class EventChannelOpTests : IDisposable
     }
 
     [Theory]
-    [InlineData(EventChannelOperation.InitControl, XenErrno.ENOSYS)]
-    [InlineData(EventChannelOperation.ExpandArray, XenErrno.ENOSYS)]
+    [InlineData(EventChannelOperation.InitControl, XenErrno.EINVAL)]
+    [InlineData(EventChannelOperation.ExpandArray, XenErrno.EOPNOTSUPP)]
     [InlineData(EventChannelOperation.SetPriority, XenErrno.ENOSYS)]
     [InlineData(EventChannelOperation.BindPirq, XenErrno.EPERM)]
-    [InlineData((EventChannelOperation)14, XenErrno.ENOSYS)]
+    [InlineData((EventChannelOperation)15, XenErrno.ENOSYS)]
     [InlineData((EventChannelOperation)uint.MaxValue, XenErrno.ENOSYS)]
     public void WhatIsNotOffered_IsSaid(EventChannelOperation operation, XenErrno expected) =>
         Assert.Equal(-(long)expected, Call(operation, default(EvtchnStatus)));
@@ -101,6 +101,7 @@ public sealed class EventChannelOpTests : IDisposable
     [Theory]
     [InlineData(0u)]
     [InlineData(1u)]
+    [InlineData(2u)]
     [InlineData(3u)]
     [InlineData(4u)]
     [InlineData(5u)]
@@ -109,11 +110,68 @@ public sealed class EventChannelOpTests : IDisposable
     [InlineData(8u)]
     [InlineData(9u)]
     [InlineData(10u)]
+    [InlineData(11u)]
+    [InlineData(12u)]
+    [InlineData(13u)]
+    [InlineData(14u)]
     public void Hostile_WildPointers_ChangeNothing(uint operation)
     {
         Assert.Equal(-(long)XenErrno.EFAULT, _guest.Hypercall(HypercallNumber.EventChannelOp, operation, Unmapped));
         Assert.Equal(-(long)XenErrno.EFAULT, _guest.Hypercall(HypercallNumber.EventChannelOp, operation, ulong.MaxValue));
         Assert.False(_guest.Domain.Events.IsValid(new EvtchnPort(1)));
+    }
+
+    [Theory]
+    [InlineData(0u, XenErrno.EPERM)]
+    [InlineData(47u, XenErrno.EPERM)]
+    [InlineData(48u, XenErrno.EINVAL)]
+    [InlineData(uint.MaxValue, XenErrno.EINVAL)]
+    public void BindPirq_IsRefused(uint pirq, XenErrno expected) =>
+        Assert.Equal(-(long)expected, Call(EventChannelOperation.BindPirq, new EvtchnBindPirq { Pirq = pirq }));
+
+    [Fact]
+    public void Fifo_ByHypercalls()
+    {
+        Mfn control = _guest.Domain.FrameOf(new Pfn(40)), array = _guest.Domain.FrameOf(new Pfn(41));
+        Assert.Equal(0, Call(EventChannelOperation.InitControl, new EvtchnInitControl { ControlGfn = new Gfn(control.Value), Vcpu = 0 }));
+        Assert.Equal(17, _guest.Read<EvtchnInitControl>(Argument).LinkBits);
+        Assert.Equal(
+            -(long)XenErrno.EINVAL, Call(EventChannelOperation.InitControl, new EvtchnInitControl { ControlGfn = new Gfn(control.Value), Vcpu = 0 }));
+        Assert.Equal(
+            -(long)XenErrno.ENOENT, Call(EventChannelOperation.InitControl, new EvtchnInitControl { ControlGfn = new Gfn(control.Value), Vcpu = 2 }));
+        Assert.Equal(0, Call(EventChannelOperation.ExpandArray, new EvtchnExpandArray { ArrayGfn = new Gfn(array.Value) }));
+        Assert.Equal(-(long)XenErrno.EINVAL, Call(EventChannelOperation.ExpandArray, new EvtchnExpandArray { ArrayGfn = new Gfn(ulong.MaxValue) }));
+        Assert.Equal(0, Call(EventChannelOperation.BindIpi, new EvtchnBindIpi { Vcpu = 0 }));
+        var port = new EvtchnPort(1);
+        Assert.Equal(0, Call(EventChannelOperation.SetPriority, new EvtchnSetPriority { Port = port, Priority = 2 }));
+        Assert.Equal(-(long)XenErrno.EINVAL, Call(EventChannelOperation.SetPriority, new EvtchnSetPriority { Port = port, Priority = 16 }));
+        Assert.Equal(0, Call(EventChannelOperation.Send, new EvtchnSend { Port = port }));
+        Assert.Equal(FifoEventWord.Pending | FifoEventWord.Linked, _guest.Read<uint>(TestGuest.AddressOf(41) + 4));
+        Assert.Equal(4u, _guest.Read<uint>(TestGuest.AddressOf(40)));
+        Assert.Equal(-(long)XenErrno.EBUSY, Call(EventChannelOp.ResetCont, new EvtchnReset { Dom = DomId.Self }));
+        Assert.Equal(0, Call(EventChannelOperation.Reset, new EvtchnReset { Dom = DomId.Self }));
+        Assert.Equal(-(long)XenErrno.EOPNOTSUPP, Call(EventChannelOperation.ExpandArray, new EvtchnExpandArray { ArrayGfn = new Gfn(array.Value) }));
+    }
+
+    [Fact]
+    public void Reset_OfManyPorts_IsMadeInSlices()
+    {
+        using var guest = new TestGuest(1, _guest.Machine, 3000);
+        for (int i = 0; i < 3000; i++)
+            Assert.Equal(XenErrno.OK, guest.Domain.Events.BindIpi(0, out _));
+        guest.Write(Argument, new EvtchnReset { Dom = DomId.Self });
+        int calls = 1;
+        guest.Registers.Rip = 0x1000;
+        long rax = guest.Hypercall(HypercallNumber.EventChannelOp, (ulong)EventChannelOperation.Reset, Argument);
+        for (; guest.Registers.Rip < 0x1000; calls++)
+        {
+            guest.Registers.Rip = 0x1000;
+            HypercallTable.Dispatch(guest.Vcpu);
+            rax = (long)guest.Registers.Gpr[Gpr.Rax];
+        }
+
+        Assert.Equal((0L, 0), (rax, guest.Domain.Events.PortsInUse));
+        Assert.InRange(calls, 3, 5);
     }
 
     [Fact]

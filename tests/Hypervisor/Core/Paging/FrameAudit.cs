@@ -6,7 +6,7 @@ namespace Xen.Core.Tests.Paging;
 
 /// <summary>
 /// The slow checker: counts every reference of a domain's frames anew, from what refers to them, and compares with the frame table.
-/// It knows the rules of direct paging, and nothing of the code that keeps them.
+/// It knows the rules of direct paging and of grants, and nothing of the code that keeps them.
 /// </summary>
 internal sealed class FrameAudit(Machine machine)
 {
@@ -14,6 +14,8 @@ internal sealed class FrameAudit(Machine machine)
 
     private readonly Dictionary<ulong, long> _references = [];
     private readonly Dictionary<ulong, long> _uses = [];
+    private readonly Dictionary<(DomId Mapper, ulong Frame, bool Writable), int> _foreign = [];
+    private readonly Dictionary<GrantTable, (int Readers, int Writers)> _pins = [];
 
     /// <summary>Checks all frames of the machine; <paramref name="holds"/> are frames that a test holds by <see cref="Domain.TryHoldWritable"/>.</summary>
     public static void Check(Machine machine, IReadOnlyList<Domain> domains, IEnumerable<Mfn>? holds = null)
@@ -23,8 +25,13 @@ internal sealed class FrameAudit(Machine machine)
             audit.CountRoots(domain);
         foreach (Mfn frame in holds ?? [])
             audit.Use(frame);
+        audit.CountMaps(machine.HostGrants.Track, isHost: true);
+        foreach (Domain domain in machine.Domains)
+            audit.CountMaps(domain.Maps.Track, isHost: false);
         for (ulong i = 0; i < machine.Memory.FrameCount; i++)
             audit.CountFrame(new Mfn(i));
+        audit.CompareForeign();
+        audit.ComparePins();
         for (ulong i = 0; i < machine.Memory.FrameCount; i++)
             audit.Compare(new Mfn(i));
     }
@@ -47,6 +54,51 @@ internal sealed class FrameAudit(Machine machine)
                 Use(frame);
             }
         }
+    }
+
+    /// <summary>Handles: those of the host, and those of devices, hold the references themselves; all stand for pins.</summary>
+    private void CountMaps(MapTrack track, bool isHost)
+    {
+        int live = 0;
+        for (uint i = 0; i < track.Size; i++)
+        {
+            if (!track.TryPeek(new GrantHandle(i), out GrantMap map))
+                continue;
+            live++;
+            bool device = (map.Flags & GrantMapFlags.DeviceMap) != 0, host = (map.Flags & GrantMapFlags.HostMap) != 0;
+            int pins = (device ? 1 : 0) + (host ? 1 : 0);
+            (int readers, int writers) = _pins.GetValueOrDefault(map.Granter);
+            _pins[map.Granter] = map.IsReadOnly ? (readers + pins, writers) : (readers, writers + pins);
+            if (!isHost && !device)
+                continue;
+            if (map.IsReadOnly)
+                Add(_references, map.Frame);
+            else
+                Use(map.Frame);
+        }
+
+        Assert.Equal(live, track.Active);
+    }
+
+    private void ComparePins()
+    {
+        foreach (GrantTable table in _pins.Keys.Concat(machine.Domains.Select(static domain => domain.Grants)).Distinct())
+        {
+            GrantAudit counted = table.Audit();
+            Assert.Equal(_pins.GetValueOrDefault(table), (counted.Readers, counted.Writers));
+        }
+    }
+
+    private void CompareForeign()
+    {
+        foreach (((DomId mapper, ulong frame, bool writable), int count) in _foreign)
+        {
+            (int readers, int writers) = machine.FindDomain(mapper)!.Tables.Foreign.Count(new Mfn(frame));
+            Assert.Equal(count, writable ? writers : readers);
+        }
+
+        foreach (Domain domain in machine.Domains)
+            Assert.Equal(_foreign.Where(entry => entry.Key.Mapper == domain.Id).Sum(static entry => entry.Value), domain.Tables.Foreign.Entries);
     }
 
     private void CountFrame(Mfn frame)
@@ -91,7 +143,13 @@ internal sealed class FrameAudit(Machine machine)
         }
 
         Assert.True(machine.Frames.IsInUse(target), $"{table}[{index}] refers to a free frame");
-        Assert.Equal(machine.Frames.Owner(table), machine.Frames.Owner(target));
+        if (machine.Frames.Owner(table) != machine.Frames.Owner(target))
+        {
+            Assert.Equal(1, level);
+            (DomId, ulong, bool) key = (machine.Frames.Owner(table), target.Value, (entry & Writable) != 0);
+            _foreign[key] = _foreign.GetValueOrDefault(key) + 1;
+        }
+
         if (level > 1)
         {
             Assert.Equal(level - 1, machine.Frames.TableLevel(target));

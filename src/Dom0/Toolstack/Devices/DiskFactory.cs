@@ -1,0 +1,40 @@
+using Xen.Drivers.Block.Backend;
+using Xen.Drivers.Block.Storage;
+
+namespace Xen.Toolstack;
+
+/// <summary>Makes block devices.</summary>
+internal static class DiskFactory
+{
+    /// <summary>A device's class in xenstore.</summary>
+    public const string Kind = "vbd";
+
+    /// <summary>Opens a disk's image and gives it to a domain.</summary>
+    /// <exception cref="ToolstackException">The image cannot be opened, or is in use.</exception>
+    public static VirtualDevice Create(Dom0Services dom0, Abi.DomId domain, DiskConfig disk)
+    {
+        bool readOnly = disk.Access == DiskAccess.ReadOnly;
+        string? fault = BlockStorage.Open(disk.Target, FormatOf(disk), readOnly, disk.Access == DiskAccess.Shared, out IBlockStorage? storage);
+        if (fault is not null)
+            throw new ToolstackException(fault.TrimEnd('.') + ".");
+        var nodes = new DeviceNodes(Kind, domain, disk.Disk.Number);
+        string number = DomainNodes.Text(disk.Disk.Number), type = disk.IsCdrom ? "cdrom" : "disk";
+        var backend = new BlockBackend(storage!, new BlockBackendOptions
+        {
+            Cdrom = disk.IsCdrom, Removable = disk.IsCdrom, Discard = disk.Discard, Log = line => dom0.LogGuest(domain, $"{line} ({disk.Target})"),
+        });
+        return VirtualDevice.Create(
+            dom0,
+            nodes,
+            backend,
+            null,
+            [
+                ("params", disk.Target), ("type", "file"), ("dev", disk.Disk.Name), ("mode", readOnly ? "r" : "w"), ("device-type", type),
+                ("removable", disk.IsCdrom ? "1" : "0"), ("bootable", "1"), ("discard-enable", disk.Discard && !readOnly ? "1" : "0"),
+                ("format", FormatOf(disk)),
+            ],
+            [("virtual-device", number), ("device-type", type)]);
+    }
+
+    private static string FormatOf(DiskConfig disk) => disk.Format.ToString().ToLowerInvariant();
+}

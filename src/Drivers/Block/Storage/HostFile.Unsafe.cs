@@ -1,0 +1,182 @@
+using System.Runtime.InteropServices;
+using Xen.Abi;
+
+namespace Xen.Drivers.Block.Storage;
+
+/// <summary>A file or block device of the host: positioned vector I/O and what else disks need, without allocations.</summary>
+/// <remarks>Any thread, but not at the time of <see cref="Dispose"/>. <b>Errors</b>: the host's errno values, which are Xen's.</remarks>
+internal sealed unsafe partial class HostFile : IDisposable
+{
+    private const int OpenReadWrite = 2, OpenExclusive = 0x80, OpenNonBlocking = 0x800, OpenCloseOnExec = 0x80000;
+    private const int SeekEnd = 2;
+    private const int FallocateKeepSize = 1, FallocatePunchHole = 2;
+    private const int SetOfdLock = 37, ReadLock = 0, WriteLock = 1;
+    private const ulong BlockLogicalSectorSize = 0x1268, BlockPhysicalSectorSize = 0x127B;
+    private const int Interrupted = 4;
+
+    private int _fd;
+
+    private HostFile(int fd) => _fd = fd;
+
+    /// <summary>Opens a file that is there.</summary>
+    /// <param name="path">Its name.</param>
+    /// <param name="writable">To be written, too.</param>
+    /// <param name="exclusive">Of a block device: not when the host has mounted it or uses it otherwise (EBUSY).</param>
+    /// <param name="file">The file.</param>
+    public static XenErrno Open(string path, bool writable, bool exclusive, out HostFile? file)
+    {
+        // Without blocking: a pipe with nobody at its other end shall be an error. For files and disks it means nothing.
+        int flags = (writable ? OpenReadWrite : 0) | (exclusive ? OpenExclusive : 0) | OpenNonBlocking | OpenCloseOnExec;
+        int fd = open(path, flags);
+        XenErrno errno = Result(fd);
+        file = errno == XenErrno.OK ? new HostFile(fd) : null;
+        return errno;
+    }
+
+    /// <summary>Where it ends now. <b>Units</b>: bytes; negative if the host does not know.</summary>
+    public long End => lseek(_fd, 0, SeekEnd);
+
+    /// <summary>Locks all of it, for all of this process's or another's other openings of it (an open file description lock).</summary>
+    /// <param name="exclusive">Nobody else may lock it; otherwise nobody may exclusively.</param>
+    /// <returns>EAGAIN or EACCES if somebody else's lock is in the way.</returns>
+    public XenErrno Lock(bool exclusive)
+    {
+        // SAFETY: the structure is a local; the call only reads it.
+        FileLock all = new() { Type = (short)(exclusive ? WriteLock : ReadLock) };
+        return Result(fcntl(_fd, SetOfdLock, &all));
+    }
+
+    /// <summary>A block device's logical and physical sector sizes. <b>Units</b>: bytes.</summary>
+    public bool TryGetSectorSizes(out int logical, out int physical)
+    {
+        // SAFETY: both requests write one int to a local.
+        int l = 0, p = 0;
+        bool ok = ioctl(_fd, BlockLogicalSectorSize, &l) == 0 && ioctl(_fd, BlockPhysicalSectorSize, &p) == 0;
+        (logical, physical) = (l, p);
+        return ok;
+    }
+
+    public XenErrno Read(long offset, ReadOnlySpan<IoVector> into)
+    {
+        // SAFETY: as for Write.
+        fixed (IoVector* at = into)
+            return Transfer(at, into.Length, offset, write: false);
+    }
+
+    public XenErrno Write(long offset, ReadOnlySpan<IoVector> from)
+    {
+        // SAFETY: a vector is an address and a length of memory that its maker keeps; the array of them is pinned for the call.
+        fixed (IoVector* at = from)
+            return Transfer(at, from.Length, offset, write: true);
+    }
+
+    public XenErrno DataSync() => Result(fdatasync(_fd));
+
+    /// <summary>Gives space back; the bytes read as zero. EOPNOTSUPP where the file system cannot.</summary>
+    public XenErrno PunchHole(long offset, long length) => Result(fallocate(_fd, FallocateKeepSize | FallocatePunchHole, offset, length));
+
+    public void Dispose()
+    {
+        int fd = Interlocked.Exchange(ref _fd, -1);
+        if (fd >= 0)
+            _ = close(fd);
+    }
+
+    private XenErrno Transfer(IoVector* vectors, int count, long offset, bool write)
+    {
+        // SAFETY: done only counts what the host transferred, so that first and the rest of it stay within the caller's vectors.
+        int next = 0;
+        while (next < count)
+        {
+            nint done = write ? pwritev(_fd, vectors + next, count - next, offset) : preadv(_fd, vectors + next, count - next, offset);
+            if (done < 0)
+            {
+                XenErrno errno = Errno();
+                if ((int)errno == Interrupted)
+                    continue;
+                return errno;
+            }
+
+            if (done == 0)
+                return XenErrno.ENODATA;
+            offset += done;
+            while (next < count && done >= vectors[next].Length)
+                done -= vectors[next++].Length;
+            if (done == 0)
+                continue;
+
+            // Seldom: part of a vector. The rest of it alone, then on.
+            XenErrno rest = TransferRest(vectors[next++].Skip((int)done), ref offset, write);
+            if (rest != XenErrno.OK)
+                return rest;
+        }
+
+        return XenErrno.OK;
+    }
+
+    private XenErrno TransferRest(IoVector vector, ref long offset, bool write)
+    {
+        while (vector.Length > 0)
+        {
+            // SAFETY: the vector is a local of this call.
+            nint done = write ? pwritev(_fd, &vector, 1, offset) : preadv(_fd, &vector, 1, offset);
+            if (done == 0)
+                return XenErrno.ENODATA;
+            if (done < 0)
+            {
+                XenErrno errno = Errno();
+                if ((int)errno == Interrupted)
+                    continue;
+                return errno;
+            }
+
+            offset += done;
+            vector = vector.Skip((int)done);
+        }
+
+        return XenErrno.OK;
+    }
+
+    private static XenErrno Result(int result) => result >= 0 ? XenErrno.OK : Errno();
+
+    private static XenErrno Errno() => (XenErrno)Marshal.GetLastPInvokeError();
+
+    /// <summary>C: <c>struct flock</c>; all zero but the type: from the start to the end, wherever that will be.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    private struct FileLock
+    {
+        public short Type;
+        public short Whence;
+        public long Start;
+        public long Length;
+        public int Pid;
+    }
+
+    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int open(string path, int flags);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int close(int fd);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial long lseek(int fd, long offset, int whence);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial nint preadv(int fd, IoVector* vectors, int count, long offset);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial nint pwritev(int fd, IoVector* vectors, int count, long offset);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int fdatasync(int fd);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int fallocate(int fd, int mode, long offset, long length);
+
+    // Variadic in C; on the systems that this runs on the third argument goes where it would go otherwise.
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int fcntl(int fd, int command, FileLock* argument);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int ioctl(int fd, ulong request, int* argument);
+}

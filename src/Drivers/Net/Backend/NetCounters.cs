@@ -1,0 +1,32 @@
+namespace Xen.Drivers.Net.Backend;
+
+/// <summary>
+/// What one queue has done. Transmit is from the guest, receive is to it. Plain fields: the transmit ones belong to the queue's worker, the
+/// receive ones to who holds the receive path's lock; readers get a value that was right a moment ago.
+/// </summary>
+public sealed class NetCounters
+{
+    /// <summary>Frames that the guest sent.</summary>
+    public long TxPackets;
+
+    /// <summary><b>Units</b>: bytes.</summary>
+    public long TxBytes;
+
+    /// <summary>Requests that broke the protocol in a way that hurt only themselves; they were answered with an error.</summary>
+    public long TxBad;
+
+    /// <summary>Frames whose pages could not be read: bad grants.</summary>
+    public long TxErrors;
+
+    /// <summary>Frames that the guest received.</summary>
+    public long RxPackets;
+
+    /// <summary><b>Units</b>: bytes.</summary>
+    public long RxBytes;
+
+    /// <summary>Frames that the guest had no room for, or that were too long for it.</summary>
+    public long RxDropped;
+
+    /// <summary>Frames that could not be written to the guest's pages: bad grants.</summary>
+    public long RxErrors;
+}
