@@ -45,7 +45,8 @@ public sealed class DomainConfigTests : IDisposable
             cpus = ["0-1", "2,4-6,^5"]
             uuid = "6b3c1d1e-9a1f-4f0c-8a57-0c5a6f1f2d3e"
             builder = 'linux'; type = 'pv'
-            disk = []
+            disk = ['file:/i/a.img,xvda,w', '/i/b.qcow2,qcow2,xvdb,r']; vif = ['', 'bridge=lan0']
+            max_event_channels = 4095; max_grant_frames = 32; max_maptrack_frames = 0
             """);
         Assert.Equal("debian", config.Name);
         Assert.Equal(Path.Combine(_folder.FullName, "vmlinuz"), config.Kernel);
@@ -57,6 +58,9 @@ public sealed class DomainConfigTests : IDisposable
         Assert.Equal((512, 50), (config.CpuWeight, config.CpuCap));
         Assert.Equal([[0, 1], [2, 4, 6]], config.Affinity.Select(s => s.Order().ToArray()));
         Assert.Equal("6b3c1d1e-9a1f-4f0c-8a57-0c5a6f1f2d3e", config.Uuid.ToString());
+        Assert.Equal(["/i/a.img", "/i/b.qcow2"], config.Disks.Select(d => d.Target));
+        Assert.Equal([null, "lan0"], config.Vifs.Select(v => v.Bridge));
+        Assert.Equal((4095, 32, 0), (config.MaxEventChannels, config.MaxGrantFrames, config.MaxMaptrackFrames));
     }
 
     [Fact]

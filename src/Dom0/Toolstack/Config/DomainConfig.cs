@@ -56,6 +56,15 @@ public sealed record DomainConfig
     /// <summary>The processors that each vCPU may run on, by its number; a vCPU without an entry may run on any.</summary>
     public IReadOnlyList<IReadOnlySet<int>> Affinity { get; init; } = [];
 
+    /// <summary>Event channels that it may have. <b>Source</b>: xl.cfg(5), max_event_channels.</summary>
+    public int MaxEventChannels { get; init; } = 1023;
+
+    /// <summary>Pages that its grant table may have. <b>Source</b>: xl.cfg(5), max_grant_frames.</summary>
+    public int MaxGrantFrames { get; init; } = 64;
+
+    /// <summary>Pages of handles for what it maps of others. <b>Source</b>: xl.cfg(5), max_maptrack_frames.</summary>
+    public int MaxMaptrackFrames { get; init; } = 1024;
+
     /// <summary>Its disks, in the order of the file.</summary>
     public IReadOnlyList<DiskConfig> Disks { get; init; } = [];
 

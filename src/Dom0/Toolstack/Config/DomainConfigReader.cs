@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using Xen.Core;
 
 namespace Xen.Toolstack;
 
@@ -40,6 +41,9 @@ public sealed partial class DomainConfigReader
             CpuWeight = Integer("cpu_weight", 256, 1, 65535, null),
             CpuCap = Integer(_file.Find("cpu_cap") is null ? "cap" : "cpu_cap", 0, 0, 100 * DomainConfig.MostVcpus, "percent of one processor"),
             Affinity = ReadAffinity(vcpus),
+            MaxEventChannels = Integer("max_event_channels", 1023, 1, DomainSettings.MaxMaxEventChannels, null),
+            MaxGrantFrames = Integer("max_grant_frames", 64, 1, DomainSettings.HighestGrantFrames, null),
+            MaxMaptrackFrames = Integer("max_maptrack_frames", 1024, 0, DomainSettings.HighestMaptrackFrames, null),
             Disks = Disks(),
             Vifs = Vifs(),
             Uuid = Uuid(),

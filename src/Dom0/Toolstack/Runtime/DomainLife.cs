@@ -60,7 +60,13 @@ internal sealed class DomainLife : IDisposable
     private static DomainLife Build(
         DomainControl control, Dom0Services dom0, DomainConfig config, DomainConsole console, KernelImage kernel, ReadOnlyMemory<byte> ramdisk)
     {
-        var settings = new DomainSettings(config.Name, config.MaxVcpus, (ulong)config.MaxMemoryMiB << PagesPerMebibyteShift) { Handle = config.Uuid };
+        var settings = new DomainSettings(config.Name, config.MaxVcpus, (ulong)config.MaxMemoryMiB << PagesPerMebibyteShift)
+        {
+            Handle = config.Uuid,
+            MaxEventChannels = config.MaxEventChannels,
+            MaxGrantFrames = config.MaxGrantFrames,
+            MaxMaptrackFrames = config.MaxMaptrackFrames,
+        };
         XenErrno error = control.Create(settings, out Domain? domain);
         if (error != XenErrno.OK)
             throw new ToolstackException($"domain '{config.Name}' cannot be created: {error}.");
