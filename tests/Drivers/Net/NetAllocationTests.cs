@@ -27,7 +27,7 @@ public sealed class NetAllocationTests
         byte[] small = Packets.Transport(false, true, Packets.A, Packets.B, new byte[1000], blank: true);
         byte[] big = Packets.Transport(true, true, Packets.A, Packets.B, new byte[20_000], blank: true);
         Frame frame = new();
-        long allocated = 0;
+        int allocating = 0;
         const int Warm = 200, Rounds = 600;
         for (int i = 0; i < Rounds; i++)
         {
@@ -37,15 +37,16 @@ public sealed class NetAllocationTests
             TxRound round = path.Work(out _);
             long after = GC.GetAllocatedBytesForCurrentThread();
             Assert.Equal(TxRound.Idle, round);
-            if (i >= Warm)
-                allocated += after - before;
+            if (i >= Warm && after != before)
+                allocating++;
             while (b.Frontend.TryReceive(frame))
             {
             }
         }
 
-        // The harness queues work to the thread pool for events; the pool's queue grows now and then.
-        Assert.InRange(allocated, 0, (Rounds - Warm) * 2);
+        // The harness queues work to the thread pool for events, and the pool's queue grows now and then, by as much as is waiting. What a
+        // packet allocates would show in each round.
+        Assert.InRange(allocating, 0, (Rounds - Warm) / 10);
         Assert.Null(path.Fault);
     }
 
