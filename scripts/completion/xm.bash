@@ -3,10 +3,10 @@
 
 _xm() {
     local word=${COMP_WORDS[COMP_CWORD]} verb=${COMP_WORDS[1]-} verbs keys
-    verbs="create list destroy pause unpause domid domname block-attach block-detach block-list
+    verbs="create console list destroy pause unpause domid domname block-attach block-detach block-list
         network-attach network-detach network-list dmesg debug-keys info help"
     keys="name= kernel= ramdisk= root= extra= cmdline= memory= maxmem= vcpus= maxvcpus= on_poweroff= on_reboot= on_crash=
-        on_watchdog= cpu_weight= cpu_cap= cpus= uuid= cpu_engine= disk= vif="
+        on_watchdog= cpu_weight= cpu_cap= cpus= uuid= cpu_engine= disk= vif= console="
     COMPREPLY=()
     if ((COMP_CWORD == 1)); then
         mapfile -t COMPREPLY < <(compgen -W "$verbs --help --version" -- "$word")
@@ -31,6 +31,13 @@ _xm() {
             elif [[ $verb == network-attach ]]; then
                 mapfile -t COMPREPLY < <(compgen -W "bridge= mac= rate= vifname= devid= mtu=" -- "$word")
                 compopt -o nospace
+            fi
+            ;;
+        console)
+            if [[ $word == -* ]]; then
+                mapfile -t COMPREPLY < <(compgen -W "-n --num --help" -- "$word")
+            else
+                mapfile -t COMPREPLY < <(compgen -W "$("${COMP_WORDS[0]}" list 2>/dev/null | awk 'NR > 1 { print $1 }')" -- "$word")
             fi
             ;;
         list|destroy|pause|unpause|domid|domname|dmesg)

@@ -102,6 +102,10 @@ internal sealed class GuestSession : IDisposable
     /// <summary>Runs a shell's line on a terminal of its own.</summary>
     public static GuestSession StartAtTerminal(string line) => new("script", ["-q", "-e", "-c", line, "/dev/null"], null);
 
+    /// <summary>Connects to one of this domain's consoles from another terminal.</summary>
+    public GuestSession ConnectConsole(int number) =>
+        new(Repository.Xm, ["console", "-n", number.ToString(System.Globalization.CultureInfo.InvariantCulture), Name], this);
+
     /// <summary>Runs another xm of the same user, to its end.</summary>
     public (int Code, string Out, string Error) Xm(params string[] arguments) => Tool(Repository.Xm, arguments);
 

@@ -8,6 +8,7 @@ public sealed class DomainConsole : IDomainConsole, IDisposable
 {
     private readonly ConsolePipe _pipe;
     private ConsoleBackend? _backend;
+    private int _isTaken;
 
     /// <param name="log">Where output is also written, or null; owned from now on.</param>
     public DomainConsole(ConsoleLog? log = null) => _pipe = new ConsolePipe(log);
@@ -15,14 +16,17 @@ public sealed class DomainConsole : IDomainConsole, IDisposable
     /// <summary>Told when a guest broke its console's ring: the reason.</summary>
     public event Action<string>? Faulted;
 
+    /// <summary>What a backend carries bytes to and from.</summary>
+    internal ConsolePipe Pipe => _pipe;
+
+    /// <inheritdoc/>
+    public IDisposable? TryTake() => Interlocked.Exchange(ref _isTaken, 1) == 0 ? new Hold(this) : null;
+
     /// <summary>Connects the console to a new domain's page and event channel; both are owned from now on. Detaches first.</summary>
     public void Attach(ISharedPage page, IEventPort events)
     {
         Detach();
-        _backend = new ConsoleBackend(page, events, _pipe);
-        _backend.Faulted += reason => Faulted?.Invoke(reason);
-        if (_backend.CloseReason is { } already)
-            Faulted?.Invoke(already);
+        _backend = new ConsoleBackend(page, events, _pipe, reason => Faulted?.Invoke(reason));
     }
 
     /// <summary>Takes the last output and lets go of the domain's page; to be called before its memory is freed.</summary>
@@ -47,5 +51,19 @@ public sealed class DomainConsole : IDomainConsole, IDisposable
     {
         End();
         _pipe.Dispose();
+    }
+
+    /// <summary>One person's use of the console.</summary>
+    private sealed class Hold(DomainConsole console) : IDisposable
+    {
+        private DomainConsole? _console = console;
+
+        public void Dispose()
+        {
+            if (Interlocked.Exchange(ref _console, null) is not { } held)
+                return;
+            held._pipe.StopReading();
+            Volatile.Write(ref held._isTaken, 0);
+        }
     }
 }

@@ -49,8 +49,11 @@ public interface IRunningDomain : IDisposable
     /// <summary>How it stands at this moment, for <c>xm list</c>.</summary>
     DomainStatus Status { get; }
 
-    /// <summary>Its PV console.</summary>
-    IDomainConsole Console { get; }
+    /// <summary>The PV console that it starts with: number 0.</summary>
+    IDomainConsole Console => Consoles[0];
+
+    /// <summary>All its PV consoles by number; at least one.</summary>
+    IReadOnlyList<IDomainConsole> Consoles { get; }
 
     /// <summary>Its block devices and network interfaces.</summary>
     IDomainDevices Devices { get; }
@@ -71,8 +74,16 @@ public interface IRunningDomain : IDisposable
     string DescribeCounters();
 }
 
-/// <summary>The host's end of a domain's console. One reader at a time; bytes, no encoding.</summary>
-public interface IDomainConsole
+/// <summary>The host's end of a domain's console.</summary>
+public interface IDomainConsole : IConsoleStream
+{
+    /// <summary>Takes the console for one person, until the result is disposed of.</summary>
+    /// <returns>Null while somebody has it.</returns>
+    IDisposable? TryTake();
+}
+
+/// <summary>What a person at a console reads and types. One reader at a time; bytes, no encoding.</summary>
+public interface IConsoleStream
 {
     /// <summary>Reads what the guest wrote, waiting for the first byte. Output while nobody reads is kept up to a bound, oldest bytes lost first.</summary>
     /// <returns>The number of bytes; 0 when the domain has ended and all was read.</returns>
@@ -100,6 +111,9 @@ public sealed record MachineOptions(int GuestMemoryMiB, string CpuEngine)
 {
     /// <summary>Where the switches of bridges meet those of other machines of the user: a folder of his own. Null: nowhere.</summary>
     public string? TrunkFolder { get; init; }
+
+    /// <summary>Where the logs of consoles are that are given no path. Null: such a console is refused.</summary>
+    public string? ConsoleLogFolder { get; init; }
 }
 
 /// <summary>How a domain's life ended.</summary>

@@ -9,11 +9,11 @@ namespace Xen.Xm;
 internal sealed class EmbeddedMachine : IAsyncDisposable
 {
     private readonly IToolstack _toolstack;
-    private readonly FileStream _nameLock;
+    private readonly DomainNameLock _nameLock;
     private readonly HypervisorLogFile? _log;
     private ControlServer? _control;
 
-    private EmbeddedMachine(IToolstack toolstack, FileStream nameLock, HypervisorLogFile? log)
+    private EmbeddedMachine(IToolstack toolstack, DomainNameLock nameLock, HypervisorLogFile? log)
     {
         _toolstack = toolstack;
         _nameLock = nameLock;
@@ -27,17 +27,21 @@ internal sealed class EmbeddedMachine : IAsyncDisposable
     /// <exception cref="ToolstackException">The name is taken, or the domain cannot be built. Nothing is left behind.</exception>
     public static async Task<EmbeddedMachine> StartAsync(XmContext context, DomainConfig config)
     {
-        FileStream nameLock = TakeName(context.Paths, config.Name);
+        XmPaths.MakePrivate(context.Paths.RuntimeFolder);
+        DomainNameLock nameLock = DomainNameLock.Take(context.Paths.LockOf(config.Name), config.Name);
         EmbeddedMachine? machine = null;
         try
         {
             IToolstack toolstack = context.StartMachine(
-                new MachineOptions(config.MaxMemoryMiB, config.CpuEngine) { TrunkFolder = context.Paths.RuntimeFolder });
+                new MachineOptions(config.MaxMemoryMiB, config.CpuEngine) 
+                {
+                    TrunkFolder = context.Paths.RuntimeFolder, ConsoleLogFolder = context.Paths.ConsoleLogFolder,
+                });
             machine = new EmbeddedMachine(toolstack, nameLock, OpenLog(context, toolstack, config.Name));
             OfferStore(context, toolstack, config.Name);
             machine.Domain = machine._toolstack.CreateDomain(config);
-            machine._control = new ControlServer(
-                context.Paths.SocketOf(config.Name), new DomainRequests(toolstack, machine.Domain).AnswerAsync);
+            var requests = new DomainRequests(toolstack, machine.Domain);
+            machine._control = new ControlServer(context.Paths.SocketOf(config.Name), requests.AnswerAsync, requests.TryBegin);
             return machine;
         }
         catch
@@ -45,42 +49,21 @@ internal sealed class EmbeddedMachine : IAsyncDisposable
             if (machine is not null)
                 await machine.DisposeAsync().ConfigureAwait(false);
             else
-                GiveUp(nameLock);
+                nameLock.Dispose();
             throw;
         }
     }
 
     public async ValueTask DisposeAsync()
     {
+        // Its consoles end with it: who is at one sees the rest.
+        Domain?.Destroy();
         if (_control is not null)
             await _control.DisposeAsync().ConfigureAwait(false);
         Domain?.Dispose();
         _toolstack.Dispose();
         _log?.Dispose();
-        GiveUp(_nameLock);
-    }
-
-    private static void GiveUp(FileStream nameLock)
-    {
-        File.Delete(nameLock.Name);
-        nameLock.Dispose();
-    }
-
-    private static FileStream TakeName(XmPaths paths, string name)
-    {
-        XmPaths.MakePrivate(paths.RuntimeFolder);
-        try
-        {
-            return new FileStream(paths.LockOf(name), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
-        }
-        catch (IOException e)
-        {
-            throw new ToolstackException($"a domain named '{name}' is running already: xm destroy {name} ends it, and name=OTHER on the command line takes another name.", e);
-        }
-        catch (UnauthorizedAccessException e)
-        {
-            throw new ToolstackException($"{paths.LockOf(name)} cannot be opened: {e.Message}", e);
-        }
+        _nameLock.Dispose();
     }
 
     /// <summary>Offers the machine's xenstore by the domain's name, and where xenstore's tools look by themselves if no other machine does.</summary>

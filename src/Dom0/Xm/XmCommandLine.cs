@@ -17,7 +17,7 @@ internal sealed class XmCommandLine
     public XmCommandLine(XmContext context)
     {
         _context = context;
-        _root = new RootCommand("Create and manage Xen domains.") { new CreateCommand(context).Build() };
+        _root = new RootCommand("Create and manage Xen domains.") { new CreateCommand(context).Build(), new ConsoleCommand(context).Build() };
         foreach (Command command in new DomainCommands(context).Build().Concat(new DeviceCommands(context).Build()).Concat(new HostCommands(context).Build()))
             _root.Add(command);
         _root.Add(BuildHelp());

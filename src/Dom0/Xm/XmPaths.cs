@@ -44,6 +44,9 @@ internal sealed record XmPaths(string RuntimeFolder, string LogFolder, IReadOnly
     /// <summary>The hypervisor's log of the machine that a domain runs on.</summary>
     public string HypervisorLogOf(string domain) => Path.Combine(LogFolder, $"hypervisor-{domain}.log");
 
+    /// <summary>The logs of consoles that are given no other path.</summary>
+    public string ConsoleLogFolder => Path.Combine(LogFolder, "console");
+
     /// <summary>Makes a folder that nobody else can write to.</summary>
     /// <exception cref="ToolstackException">It cannot be made, or is somebody else's.</exception>
     public static void MakePrivate(string folder)

@@ -19,6 +19,8 @@ public sealed class ConsoleBackend : IDisposable
     private readonly ConsolePipe _pipe;
     private readonly ByteRing _input;
     private readonly ByteRing _output;
+    private readonly Action<string>? _faulted;
+    private readonly Action? _written;
     private readonly byte[] _buffer = new byte[ConsoleProtocol.Output.Size];
     private bool _closed;
 
@@ -26,8 +28,12 @@ public sealed class ConsoleBackend : IDisposable
     /// <param name="page">The page; owned from now on.</param>
     /// <param name="events">Our end of the console's event channel; owned from now on.</param>
     /// <param name="pipe">Where bytes come from and go to; not owned.</param>
-    public ConsoleBackend(ISharedPage page, IEventPort events, ConsolePipe pipe)
+    /// <param name="faulted">Told once, when the guest has broken a ring: the reason, for the log. On any thread, also before this returns.</param>
+    /// <param name="written">Called when the page was written to, before the guest is told; with the rings' lock held.</param>
+    public ConsoleBackend(ISharedPage page, IEventPort events, ConsolePipe pipe, Action<string>? faulted = null, Action? written = null)
     {
+        _faulted = faulted;
+        _written = written;
         _page = page;
         _events = events;
         _pipe = pipe;
@@ -40,9 +46,6 @@ public sealed class ConsoleBackend : IDisposable
 
     /// <summary>Why the device closed by itself (the guest broke a ring), or null.</summary>
     public string? CloseReason { get; private set; }
-
-    /// <summary>Told once, when the guest broke a ring: the reason, for the log. On any thread.</summary>
-    public event Action<string>? Faulted;
 
     /// <summary>Takes the last output and lets go of page and channel.</summary>
     public void Dispose()
@@ -69,6 +72,8 @@ public sealed class ConsoleBackend : IDisposable
             if (_closed || CloseReason is not null)
                 return;
             moved = CarryOutput() | CarryInput();
+            if (moved)
+                _written?.Invoke();
             if (_output.Fault is not null)
                 fault = CloseReason = "console out ring: " + _output.Fault;
             else if (_input.Fault is not null)
@@ -78,7 +83,7 @@ public sealed class ConsoleBackend : IDisposable
         if (moved)
             _events.Notify();
         if (fault is not null)
-            Faulted?.Invoke(fault);
+            _faulted?.Invoke(fault);
     }
 
     private bool CarryOutput()

@@ -40,7 +40,7 @@ public sealed class ConsolePipe : IDisposable
         }
     }
 
-    /// <summary>Reads what the guest printed, waiting for the first byte. From the first call on the guest waits for its reader, until one is cancelled.</summary>
+    /// <summary>Reads what the guest printed, waiting for the first byte. From the first call on the guest waits for its reader, until one is cancelled or <see cref="StopReading"/>.</summary>
     /// <returns>The number of bytes; 0 after <see cref="End"/> when all was read.</returns>
     public async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellation)
     {
@@ -66,6 +66,16 @@ public sealed class ConsolePipe : IDisposable
 
             await WaitAsync(changed, cancellation).ConfigureAwait(false);
         }
+    }
+
+    /// <summary>There is no reader any more: the guest does not wait for one.</summary>
+    public void StopReading()
+    {
+        lock (_lock)
+            _reading = false;
+
+        // What waited for the reader may be needed no longer.
+        Pump();
     }
 
     /// <summary>Types into the console, waiting for room. Bytes typed after <see cref="End"/> are dropped.</summary>
@@ -162,10 +172,7 @@ public sealed class ConsolePipe : IDisposable
         }
         catch (OperationCanceledException)
         {
-            lock (_lock)
-                _reading = false;
-            // What waited for the reader may be needed no longer: the guest goes on.
-            Pump();
+            StopReading();
             throw;
         }
     }

@@ -33,7 +33,10 @@ public interface IStoreView
 public interface IStorePort : IStoreView
 {
     /// <summary>Runs a body in a transaction and commits it, again from its start when somebody else's change was in the way.</summary>
-    /// <param name="body">What to do; whatever it returns but OK aborts the transaction and is the result.</param>
+    /// <param name="body">
+    /// What to do; whatever it returns but OK aborts the transaction and is the result. The store may be closed to all others while it runs: it uses
+    /// the view that it is given, takes no lock and waits for nobody.
+    /// </param>
     XenErrno Transact(Func<IStoreView, XenErrno> body);
 
     /// <summary>

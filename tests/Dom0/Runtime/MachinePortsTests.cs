@@ -85,7 +85,7 @@ public sealed class MachinePortsTests : IDisposable
         port!.Dispose();
     }
 
-    private sealed class NoEngine : ICpuEngine
+    internal sealed class NoEngine : ICpuEngine
     {
         public ulong InstructionsRetired => 0;
 

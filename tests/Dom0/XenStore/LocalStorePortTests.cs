@@ -66,6 +66,99 @@ public sealed class LocalStorePortTests : IDisposable
     }
 
     [Fact]
+    public void Hostile_AWriterInEachTry_DoesNotKeepDom0FromCommitting()
+    {
+        using LocalStorePort dom0 = _server.OpenPort(DomId.Dom0), guest = OpenGuest();
+        int runs = 0;
+        using var written = new SemaphoreSlim(0);
+        XenErrno error = dom0.Transact(view =>
+        {
+            runs++;
+            Assert.Equal(XenErrno.OK, view.Read("/local/domain/5/x", out _));
+
+            // Between Dom0's read and its commit, each time; at the last one it can only wait for its turn.
+            Task write = Task.Run(() =>
+            {
+                Assert.Equal(XenErrno.OK, guest.Write("x", "again"));
+                written.Release();
+            });
+            if (runs <= LocalStorePort.OptimisticTries)
+                Assert.True(write.Wait(TimeSpan.FromSeconds(30)));
+            return view.Write("/dom0", "done");
+        });
+        Assert.Equal(XenErrno.OK, error);
+        Assert.Equal(LocalStorePort.OptimisticTries + 1, runs);
+        dom0.Read("/dom0", out string value);
+        Assert.Equal("done", value);
+        for (int i = 0; i < runs; i++)
+            Assert.True(written.Wait(TimeSpan.FromSeconds(30)), "the guest's write came through afterwards");
+    }
+
+    [Fact]
+    public void Hostile_WritersWithoutEnd_DoNotStopDom0()
+    {
+        using LocalStorePort dom0 = _server.OpenPort(DomId.Dom0), guest = OpenGuest();
+        using var stop = new CancellationTokenSource();
+        Thread[] writers = [.. Enumerable.Range(0, 3).Select(n => new Thread(() =>
+        {
+            for (int i = 0; !stop.IsCancellationRequested; i++)
+                guest.Write("x", $"{n} {i}");
+        }))];
+        Array.ForEach(writers, static writer => writer.Start());
+        int most = 0;
+        for (int i = 0; i < 200; i++)
+        {
+            int runs = 0;
+            Assert.Equal(XenErrno.OK, dom0.Transact(view =>
+            {
+                runs++;
+                for (int reads = 0; reads < 50; reads++)
+                    Assert.Equal(XenErrno.OK, view.Read("/local/domain/5/x", out _));
+                return view.Write("/dom0", $"{i}");
+            }));
+            most = Math.Max(most, runs);
+        }
+
+        stop.Cancel();
+        Array.ForEach(writers, static writer => writer.Join());
+        Assert.InRange(most, 1, LocalStorePort.OptimisticTries + 1);
+        dom0.Read("/dom0", out string value);
+        Assert.Equal("199", value);
+    }
+
+    [Fact]
+    public void Transact_AtItsLastTry_ReportsQuotasWithoutTheLock_AndPassesFailuresOn()
+    {
+        using LocalStorePort dom0 = _server.OpenPort(DomId.Dom0), guest = OpenGuest();
+        _server.SetQuotas(new DomId(5), StoreQuotas.Default with { NodeSize = 64 });
+        List<string> exceeded = [];
+        _server.QuotaExceeded += (_, quota) =>
+        {
+            // A handler that needs the store from another thread.
+            Assert.True(Task.Run(() => dom0.Write("/seen", quota)).Wait(TimeSpan.FromSeconds(30)));
+            exceeded.Add(quota);
+        };
+        int runs = 0;
+        XenErrno Body(IStoreView view)
+        {
+            runs++;
+            view.Read("x", out _);
+            if (runs <= LocalStorePort.OptimisticTries)
+            {
+                dom0.Write("/local/domain/5/x", $"{runs}");
+                return view.Write("y", "1");
+            }
+
+            return view.Write("y", new string('y', 65));
+        }
+
+        Assert.Equal(XenErrno.ENOSPC, guest.Transact(Body));
+        Assert.Equal(["node-size"], exceeded);
+        Assert.Equal(XenErrno.EAGAIN, guest.Transact(_ => XenErrno.EAGAIN));
+        Assert.Equal(0, guest.Client.Domain.Transactions);
+    }
+
+    [Fact]
     public void Watch_CallsItsHandlerUntilItIsDisposed()
     {
         using LocalStorePort port = _server.OpenPort(DomId.Dom0);
@@ -116,6 +209,16 @@ public sealed class LocalStorePortTests : IDisposable
         _server.IntroduceDomain(new DomId(5), new StorePage(), new StoreEvents());
         _server.ReleaseDomain(new DomId(5));
         Assert.Equal("@releaseDomain", Next(changes));
+    }
+
+    private LocalStorePort OpenGuest()
+    {
+        using LocalStorePort dom0 = _server.OpenPort(DomId.Dom0);
+        Assert.Equal(XenErrno.OK, dom0.MakeDirectory("/local/domain/5"));
+        Assert.Equal(XenErrno.OK, dom0.SetPermissions("/local/domain/5", [new StorePermission(new DomId(5), StoreAccess.None)]));
+        LocalStorePort guest = _server.OpenPort(new DomId(5));
+        Assert.Equal(XenErrno.OK, guest.Write("x", "0"));
+        return guest;
     }
 
     private static string Next(BlockingCollection<string> changes)

@@ -56,14 +56,14 @@ internal sealed class FakeToolstack : IToolstack
     public void Dispose() => IsDisposed = true;
 }
 
-/// <summary>A domain that is a console and a state.</summary>
-internal sealed class FakeDomain(DomainConfig config, Action<FakeDomain> guest) : IRunningDomain, IDomainConsole
+/// <summary>A domain that is consoles and a state.</summary>
+internal sealed class FakeDomain(DomainConfig config, Action<FakeDomain> guest) : IRunningDomain
 {
     private readonly TaskCompletionSource<DomainOutcome> _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly Channel<byte[]> _output = Channel.CreateUnbounded<byte[]>();
+    private readonly FakeConsole[] _consoles = [.. config.Consoles.Select(static _ => new FakeConsole())];
     private int _pauses = 1;
 
-    public Channel<string> Typed { get; } = Channel.CreateUnbounded<string>();
+    public Channel<string> Typed => _consoles[0].Typed;
 
     public int Id => 1;
 
@@ -71,7 +71,7 @@ internal sealed class FakeDomain(DomainConfig config, Action<FakeDomain> guest) 
 
     public DomainStatus Status => new(config.MemoryMiB, config.Vcpus, _pauses > 0 ? DomainState.Paused : DomainState.Running, TimeSpan.FromSeconds(1.25));
 
-    public IDomainConsole Console => this;
+    public IReadOnlyList<IDomainConsole> Consoles => _consoles;
 
     public IDomainDevices Devices { get; } = new FakeDevices();
 
@@ -79,21 +79,14 @@ internal sealed class FakeDomain(DomainConfig config, Action<FakeDomain> guest) 
 
     public bool IsDisposed { get; private set; }
 
-    public void Print(string text) => _output.Writer.TryWrite(Encoding.UTF8.GetBytes(text));
+    public FakeConsole this[int console] => _consoles[console];
 
-    public void End(ShutdownReason reason, string report = "")
-    {
-        _output.Writer.TryComplete();
-        _completion.TrySetResult(new DomainOutcome(reason, false, report));
-    }
+    public void Print(string text) => _consoles[0].Print(text);
+
+    public void End(ShutdownReason reason, string report = "") => End(new DomainOutcome(reason, false, report));
 
     /// <summary>Reads what is typed until the text is there.</summary>
-    public async Task ExpectAsync(string text)
-    {
-        string seen = "";
-        while (!seen.Contains(text, StringComparison.Ordinal))
-            seen += await Typed.Reader.ReadAsync();
-    }
+    public Task ExpectAsync(string text) => _consoles[0].ExpectAsync(text);
 
     public void Pause() => _pauses++;
 
@@ -103,13 +96,42 @@ internal sealed class FakeDomain(DomainConfig config, Action<FakeDomain> guest) 
             guest(this);
     }
 
-    public void Destroy()
-    {
-        _output.Writer.TryComplete();
-        _completion.TrySetResult(new DomainOutcome(ShutdownReason.Poweroff, true, ""));
-    }
+    public void Destroy() => End(new DomainOutcome(ShutdownReason.Poweroff, true, ""));
 
     public string DescribeCounters() => "hypercalls 1";
+
+    public void Dispose() => IsDisposed = true;
+
+    private void End(DomainOutcome outcome)
+    {
+        foreach (FakeConsole console in _consoles)
+            console.End();
+        _completion.TrySetResult(outcome);
+    }
+}
+
+/// <summary>A console whose guest is the test.</summary>
+internal sealed class FakeConsole : IDomainConsole
+{
+    private readonly Channel<byte[]> _output = Channel.CreateUnbounded<byte[]>();
+    private int _isTaken;
+
+    public Channel<string> Typed { get; } = Channel.CreateUnbounded<string>();
+
+    public bool IsTaken => Volatile.Read(ref _isTaken) != 0;
+
+    public void Print(string text) => _output.Writer.TryWrite(Encoding.UTF8.GetBytes(text));
+
+    public async Task ExpectAsync(string text)
+    {
+        string seen = "";
+        while (!seen.Contains(text, StringComparison.Ordinal))
+            seen += await Typed.Reader.ReadAsync();
+    }
+
+    public void End() => _output.Writer.TryComplete();
+
+    public IDisposable? TryTake() => Interlocked.Exchange(ref _isTaken, 1) == 0 ? new Hold(this) : null;
 
     public async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellation)
     {
@@ -122,5 +144,8 @@ internal sealed class FakeDomain(DomainConfig config, Action<FakeDomain> guest) 
     public ValueTask WriteAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancellation) =>
         Typed.Writer.WriteAsync(Encoding.UTF8.GetString(bytes.Span), cancellation);
 
-    public void Dispose() => IsDisposed = true;
+    private sealed class Hold(FakeConsole console) : IDisposable
+    {
+        public void Dispose() => Volatile.Write(ref console._isTaken, 0);
+    }
 }

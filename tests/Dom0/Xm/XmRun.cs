@@ -21,7 +21,7 @@ internal sealed class XmRun : IDisposable
 
     public string Config { get; }
 
-    public XmPaths Paths { get; }
+    public XmPaths Paths { get; init; }
 
     public FakeToolstack Machine { get; init; } = new();
 

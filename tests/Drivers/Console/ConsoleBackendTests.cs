@@ -163,9 +163,8 @@ public sealed class ConsoleBackendTests
     {
         using ConsolePipe pipe = new();
         TestGuest guest = new();
-        using ConsoleBackend backend = guest.Attach(pipe);
         List<string> faults = [];
-        backend.Faulted += faults.Add;
+        using ConsoleBackend backend = guest.Attach(pipe, faults.Add);
         guest.Print("before");
         Assert.Equal("before", await ReadAsync(pipe, 6));
         if (output)

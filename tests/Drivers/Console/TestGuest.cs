@@ -20,7 +20,7 @@ internal sealed class TestGuest
     /// <summary>Bytes printed and not yet taken.</summary>
     public uint Unread => Page[OutProd] - Page[OutCons];
 
-    public ConsoleBackend Attach(ConsolePipe pipe) => new(Page, Events, pipe);
+    public ConsoleBackend Attach(ConsolePipe pipe, Action<string>? faulted = null) => new(Page, Events, pipe, faulted);
 
     /// <summary>Prints what fits and notifies; returns how much that was.</summary>
     public int Print(ReadOnlySpan<byte> bytes)

@@ -252,11 +252,13 @@ public sealed class XenbusBackendDeviceTests
         foreach (string name in new[] { "error", "hotplug-error" })
             Assert.Equal("debian.img is locked by d5", f.World.Store.Read(f.BackendPath + "/" + name));
         Assert.Equal("error", f.World.Store.Read(f.BackendPath + "/hotplug-status"));
+        Assert.Equal("19 debian.img is locked by d5", f.World.Store.Read($"/local/domain/0/error/backend/echo/3/{BackendFixture.DeviceId}/error"));
         Assert.Equal(1, f.Driver.Advertised);
         f.Driver.AdvertiseError = null;
         f.Back("state", BackendFixture.Text(XenbusState.Initialising));
         f.Connect();
         Assert.Null(f.World.Store.Read(f.BackendPath + "/error"));
+        Assert.Null(f.World.Store.Read($"/local/domain/0/error/backend/echo/3/{BackendFixture.DeviceId}/error"));
     }
 
     [Fact]
@@ -268,6 +270,7 @@ public sealed class XenbusBackendDeviceTests
         fail("the image vanished");
         f.WaitFor(XenbusState.Closing);
         f.WaitFor(s => s.Text == "failed: the image vanished");
+        Assert.Equal("5 the image vanished", f.World.Store.Read(XenbusBackendDevice.ErrorPath(f.BackendPath) + "/error"));
         f.AssertNothingHeld();
         f.Front(XenbusState.Closed);
         f.WaitFor(XenbusState.Closed);

@@ -71,6 +71,9 @@ public sealed record DomainConfig
     /// <summary>Its network interfaces, in the order of the file.</summary>
     public IReadOnlyList<VifConfig> Vifs { get; init; } = [];
 
+    /// <summary>Its consoles by number; at least one, and <see cref="ConsoleConfig.Most"/> at most.</summary>
+    public IReadOnlyList<ConsoleConfig> Consoles { get; init; } = [new()];
+
     public Guid Uuid { get; init; }
 
     /// <summary>What executes the guest's instructions.</summary>

@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace Xen.Toolstack;
 
-/// <summary>The devices: disk= and vif=.</summary>
+/// <summary>The devices: disk=, vif= and console=.</summary>
 public sealed partial class DomainConfigReader
 {
     /// <summary>Reads one disk as <c>xm block-attach</c> gives it; a relative path is one in the current folder.</summary>
@@ -53,6 +53,28 @@ public sealed partial class DomainConfigReader
         }
 
         return vifs;
+    }
+
+    private List<ConsoleConfig> Consoles()
+    {
+        List<ConsoleConfig> consoles = [];
+        foreach ((ConfigFile.Entry entry, string text) in Strings("console", "a list of strings like 'log', one for each console; ['', ''] is two with all defaults"))
+        {
+            string? fault = ConsoleSyntax.Parse(text, out ConsoleConfig? console);
+            if (fault is not null)
+                throw new ToolstackException($"{entry.Where}: the console '{text}' cannot be used: {fault}.");
+            if (consoles.Count == ConsoleConfig.Most)
+                throw new ToolstackException($"{entry.Where}: a domain has {ConsoleConfig.Most.ToString(CultureInfo.InvariantCulture)} consoles at most: leave some out.");
+
+            // What is to be written need not be there: it is beside the file that names it, or in the folder of who typed it.
+            if (console!.LogPath is { } path)
+                console = console with { LogPath = entry.Raw is null ? Path.GetFullPath(path, Path.GetDirectoryName(_file.Path) ?? "/") : Path.GetFullPath(path) };
+            if (console.LogPath is not null && consoles.Exists(other => other.LogPath == console.LogPath))
+                throw new ToolstackException($"{entry.Where}: two consoles have the log {console.LogPath}: give one of them another.");
+            consoles.Add(console);
+        }
+
+        return consoles.Count > 0 ? consoles : [new ConsoleConfig()];
     }
 
     private IEnumerable<(ConfigFile.Entry Entry, string Text)> Strings(string key, string expected)

@@ -46,6 +46,7 @@ public sealed partial class DomainConfigReader
             MaxMaptrackFrames = Integer("max_maptrack_frames", 1024, 0, DomainSettings.HighestMaptrackFrames, null),
             Disks = Disks(),
             Vifs = Vifs(),
+            Consoles = Consoles(),
             Uuid = Uuid(),
             CpuEngine = OneOf("cpu_engine", "interpreter"),
             Features = Text("features") ?? "",

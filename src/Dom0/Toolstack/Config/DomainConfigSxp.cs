@@ -33,6 +33,8 @@ public static class DomainConfigSxp
             AddDisk(text, disk);
         foreach (VifConfig vif in config.Vifs)
             AddVif(text, vif);
+        foreach (ConsoleConfig console in config.Consoles)
+            AddConsole(text, console);
         return text.Append(")\n").ToString();
     }
 
@@ -60,6 +62,17 @@ public static class DomainConfigSxp
         AddImage(text, "bridge", vif.Bridge);
         AddImage(text, "vifname", vif.Name);
         AddImage(text, "rate", vif.Rate);
+        text.Append("        )\n    )\n");
+    }
+
+    private static void AddConsole(StringBuilder text, ConsoleConfig console)
+    {
+        text.Append("    (device\n        (console\n");
+        AddImage(text, "name", console.Name);
+        if (console.IsLogged)
+            AddImage(text, "log", console.LogPath ?? "yes");
+        if (console.IsLogged)
+            text.Append(CultureInfo.InvariantCulture, $"            (log_size {console.LogBytes})\n");
         text.Append("        )\n    )\n");
     }
 

@@ -1,5 +1,6 @@
 using Xen.Abi;
 using Xen.Rings;
+using Xen.Rings.Xenbus;
 
 namespace Xen.Toolstack;
 
@@ -17,11 +18,17 @@ internal sealed record DeviceNodes(string Kind, DomId Frontend, int Id)
     /// <param name="store">The store, as domain 0.</param>
     /// <param name="backend">What only the backend's folder has.</param>
     /// <param name="frontend">What only the frontend's has.</param>
-    public XenErrno Write(IStorePort store, IReadOnlyList<(string Name, string Value)> backend, IReadOnlyList<(string Name, string Value)> frontend) =>
+    /// <param name="readOnly">What only the frontend's has, and the guest does not change.</param>
+    public XenErrno Write(
+        IStorePort store,
+        IReadOnlyList<(string Name, string Value)> backend,
+        IReadOnlyList<(string Name, string Value)> frontend,
+        IReadOnlyList<(string Name, string Value)> readOnly) =>
         store.Transact(view =>
         {
             var nodes = new NodeWriter(view);
             _ = view.Remove(BackendPath);
+            _ = view.Remove(XenbusBackendDevice.ErrorPath(BackendPath));
             _ = view.Remove(FrontendPath);
             nodes.Write(FrontendPath, "", [new(Frontend, StoreAccess.None), new(DomId.Dom0, StoreAccess.Read)]);
             nodes.Write(BackendPath, "", DomainNodes.ReadableBy(Frontend));
@@ -33,6 +40,8 @@ internal sealed record DeviceNodes(string Kind, DomId Frontend, int Id)
             nodes.Write(BackendPath + "/state", DomainNodes.Text((int)XenbusState.Initialising));
             foreach ((string name, string value) in frontend)
                 nodes.Write($"{FrontendPath}/{name}", value);
+            foreach ((string name, string value) in readOnly)
+                nodes.Write($"{FrontendPath}/{name}", value, DomainNodes.ReadableBy(Frontend));
             nodes.Write(FrontendPath + "/backend", BackendPath);
             nodes.Write(FrontendPath + "/backend-id", "0");
             nodes.Write(FrontendPath + "/state", DomainNodes.Text((int)XenbusState.Initialising));
@@ -44,6 +53,7 @@ internal sealed record DeviceNodes(string Kind, DomId Frontend, int Id)
     {
         _ = view.Remove(FrontendPath);
         _ = view.Remove(BackendPath);
+        _ = view.Remove(XenbusBackendDevice.ErrorPath(BackendPath));
         return XenErrno.OK;
     });
 }

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Xen.Core;
+using Xen.Drivers.Console;
 
 namespace Xen.Toolstack;
 
@@ -17,6 +18,7 @@ internal sealed class DomainDevices : IDomainDevices, IDisposable
     private readonly Domain _domain;
     private readonly SortedDictionary<int, (VirtualDevice Device, DiskConfig Config)> _disks = [];
     private readonly SortedDictionary<int, (VirtualDevice Device, VifConfig Config)> _vifs = [];
+    private readonly List<VirtualDevice> _consoles = [];
     private bool _disposed;
 
     public DomainDevices(Dom0Services dom0, Domain domain)
@@ -68,6 +70,20 @@ internal sealed class DomainDevices : IDomainDevices, IDisposable
         }
     }
 
+    /// <summary>Gives the domain a console beyond its first, for as long as it lives.</summary>
+    /// <param name="number">Its number, from 1 on.</param>
+    /// <param name="config">What it was made from.</param>
+    /// <param name="pipe">The host's end.</param>
+    /// <exception cref="ToolstackException">The store refuses.</exception>
+    public void AttachConsole(int number, ConsoleConfig config, ConsolePipe pipe)
+    {
+        lock (_lock)
+        {
+            CheckAlive();
+            _consoles.Add(ConsoleFactory.Create(_dom0, _domain.Id, number, config, pipe));
+        }
+    }
+
     public Task DetachDiskAsync(string device, bool force, CancellationToken cancellation)
     {
         int number = VirtualDisk.TryParse(device, out VirtualDisk disk) ? disk.Number : -1;
@@ -92,8 +108,9 @@ internal sealed class DomainDevices : IDomainDevices, IDisposable
         lock (_lock)
         {
             _disposed = true;
-            foreach (VirtualDevice device in _disks.Values.Select(static entry => entry.Device).Concat(_vifs.Values.Select(static entry => entry.Device)))
+            foreach (VirtualDevice device in _disks.Values.Select(static entry => entry.Device).Concat(_vifs.Values.Select(static entry => entry.Device)).Concat(_consoles))
                 device.Dispose();
+            _consoles.Clear();
             _disks.Clear();
             _vifs.Clear();
         }

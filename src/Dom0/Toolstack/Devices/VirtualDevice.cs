@@ -34,6 +34,7 @@ internal sealed class VirtualDevice : IDisposable
     /// <param name="resource">What the driver works on, disposed after it; or null.</param>
     /// <param name="backendNodes">What only the backend's folder has.</param>
     /// <param name="frontendNodes">What only the frontend's has.</param>
+    /// <param name="readOnlyNodes">The same, but for the guest to read only; null for none.</param>
     /// <exception cref="ToolstackException">The store refuses; nothing is left.</exception>
     public static VirtualDevice Create(
         Dom0Services dom0,
@@ -41,10 +42,11 @@ internal sealed class VirtualDevice : IDisposable
         IXenbusBackend driver,
         IDisposable? resource,
         IReadOnlyList<(string Name, string Value)> backendNodes,
-        IReadOnlyList<(string Name, string Value)> frontendNodes)
+        IReadOnlyList<(string Name, string Value)> frontendNodes,
+        IReadOnlyList<(string Name, string Value)>? readOnlyNodes = null)
     {
         var device = new VirtualDevice(dom0, nodes, driver, resource);
-        XenErrno error = nodes.Write(dom0.Store, backendNodes, frontendNodes);
+        XenErrno error = nodes.Write(dom0.Store, backendNodes, frontendNodes, readOnlyNodes ?? []);
         string? fault = error == XenErrno.OK ? device._backend.Start() : $"xenstore refused its nodes: {error}";
         if (fault is null)
             return device;

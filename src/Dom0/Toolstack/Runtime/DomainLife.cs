@@ -14,14 +14,14 @@ internal sealed class DomainLife : IDisposable
     private readonly DomainControl _control;
     private readonly Dom0Services _dom0;
     private readonly DomainConfig _config;
-    private readonly DomainConsole _console;
+    private readonly IReadOnlyList<DomainConsole> _consoles;
 
-    private DomainLife(DomainControl control, Dom0Services dom0, DomainConfig config, DomainConsole console, Domain domain)
+    private DomainLife(DomainControl control, Dom0Services dom0, DomainConfig config, IReadOnlyList<DomainConsole> consoles, Domain domain)
     {
         _control = control;
         _dom0 = dom0;
         _config = config;
-        _console = console;
+        _consoles = consoles;
         Domain = domain;
         Devices = new DomainDevices(dom0, domain);
     }
@@ -31,15 +31,15 @@ internal sealed class DomainLife : IDisposable
     /// <summary>Its block devices and network interfaces.</summary>
     public DomainDevices Devices { get; }
 
-    /// <summary>Builds a domain, paused; its console, xenstore and devices are attached. When that fails nothing is left.</summary>
+    /// <summary>Builds a domain, paused; its consoles, xenstore and devices are attached. When that fails nothing is left.</summary>
     /// <exception cref="ToolstackException">What is wrong, where, and what to do.</exception>
-    public static DomainLife Build(DomainControl control, Dom0Services dom0, DomainConfig config, DomainConsole console)
+    public static DomainLife Build(DomainControl control, Dom0Services dom0, DomainConfig config, IReadOnlyList<DomainConsole> consoles)
     {
         try
         {
             KernelImage kernel = KernelImage.Load(config.Kernel);
             byte[] ramdisk = config.Ramdisk is null ? [] : ImageFile.Read(config.Ramdisk);
-            return Build(control, dom0, config, console, kernel, ramdisk);
+            return Build(control, dom0, config, consoles, kernel, ramdisk);
         }
         catch (ImageException fault)
         {
@@ -47,10 +47,10 @@ internal sealed class DomainLife : IDisposable
         }
     }
 
-    /// <summary>Destroys the domain; what its console still holds can be read.</summary>
+    /// <summary>Destroys the domain; what its consoles still hold can be read.</summary>
     public void Dispose()
     {
-        _console.Detach();
+        _consoles[0].Detach();
         Devices.Dispose();
         _dom0.Release(Domain.Id);
         DomainNodes.Remove(_dom0.Store, Domain.Id, _config);
@@ -58,7 +58,7 @@ internal sealed class DomainLife : IDisposable
     }
 
     private static DomainLife Build(
-        DomainControl control, Dom0Services dom0, DomainConfig config, DomainConsole console, KernelImage kernel, ReadOnlyMemory<byte> ramdisk)
+        DomainControl control, Dom0Services dom0, DomainConfig config, IReadOnlyList<DomainConsole> consoles, KernelImage kernel, ReadOnlyMemory<byte> ramdisk)
     {
         var settings = new DomainSettings(config.Name, config.MaxVcpus, (ulong)config.MaxMemoryMiB << PagesPerMebibyteShift)
         {
@@ -70,7 +70,7 @@ internal sealed class DomainLife : IDisposable
         XenErrno error = control.Create(settings, out Domain? domain);
         if (error != XenErrno.OK)
             throw new ToolstackException($"domain '{config.Name}' cannot be created: {error}.");
-        var life = new DomainLife(control, dom0, config, console, domain!);
+        var life = new DomainLife(control, dom0, config, consoles, domain!);
         try
         {
             life.Start(kernel, ramdisk);
@@ -112,9 +112,11 @@ internal sealed class DomainLife : IDisposable
     {
         Check(Domain.Grants.Seed(new GrantRef(ReservedGrants.Console), DomId.Dom0, rings.ConsoleFrame), "the grant of its console");
         Check(Domain.Grants.Seed(new GrantRef(ReservedGrants.XenStore), DomId.Dom0, rings.StoreFrame), "the grant of its xenstore ring");
-        _console.Attach(MachinePage.Hold(Domain, rings.ConsoleFrame), Bind(rings.ConsolePort, "its console channel"));
+        _consoles[0].Attach(MachinePage.Hold(Domain, rings.ConsoleFrame), Bind(rings.ConsolePort, "its console channel"));
         Check(DomainNodes.Write(_dom0.Store, Domain.Id, _config, rings), "its xenstore nodes");
         Check(_dom0.Introduce(Domain.Id, MachinePage.Hold(Domain, rings.StoreFrame), Bind(rings.StorePort, "its xenstore channel")), "its xenstore");
+        for (int number = 1; number < _consoles.Count; number++)
+            Devices.AttachConsole(number, _config.Consoles[number], _consoles[number].Pipe);
         foreach (DiskConfig disk in _config.Disks)
             Devices.AttachDisk(disk);
 

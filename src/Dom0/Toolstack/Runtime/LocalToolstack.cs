@@ -78,7 +78,7 @@ public sealed class LocalToolstack : IToolstack
             _domains.RemoveAll(static domain => domain.Completion.IsCompleted);
             if (_domains.Exists(domain => domain.Config.Name == config.Name))
                 throw new ToolstackException($"a domain named '{config.Name}' exists already: choose another name=.");
-            var domain = new RunningDomain(_control, _dom0, config);
+            var domain = new RunningDomain(_control, _dom0, config, _options.ConsoleLogFolder);
             _domains.Add(domain);
             return domain;
         }

@@ -12,7 +12,7 @@ internal sealed class RunningDomain : IRunningDomain
     private readonly Lock _lock = new();
     private readonly DomainControl _control;
     private readonly Dom0Services _dom0;
-    private readonly DomainConsole _console = new();
+    private readonly IReadOnlyList<DomainConsole> _consoles;
     private readonly TaskCompletionSource<DomainOutcome> _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private DomainLife? _life;
     private DomainDevices _devices;
@@ -21,19 +21,20 @@ internal sealed class RunningDomain : IRunningDomain
     private int _id;
 
     /// <exception cref="ToolstackException">It cannot be built.</exception>
-    public RunningDomain(DomainControl control, Dom0Services dom0, DomainConfig config)
+    public RunningDomain(DomainControl control, Dom0Services dom0, DomainConfig config, string? consoleLogFolder)
     {
         _control = control;
         _dom0 = dom0;
         Config = config;
-        _console.Faulted += reason => control.Machine.Log.Write($"{config.Name}: {reason}");
+        _consoles = ConsoleFactory.CreateAll(config, consoleLogFolder, Log);
+        _consoles[0].Faulted += Log;
         try
         {
-            _life = DomainLife.Build(control, dom0, config, _console);
+            _life = DomainLife.Build(control, dom0, config, _consoles);
         }
         catch
         {
-            _console.Dispose();
+            DisposeConsoles();
             throw;
         }
 
@@ -45,7 +46,7 @@ internal sealed class RunningDomain : IRunningDomain
 
     public DomainConfig Config { get; }
 
-    public IDomainConsole Console => _console;
+    public IReadOnlyList<IDomainConsole> Consoles => _consoles;
 
     public IDomainDevices Devices => Volatile.Read(ref _devices);
 
@@ -75,7 +76,7 @@ internal sealed class RunningDomain : IRunningDomain
     public void Dispose()
     {
         Destroy();
-        _console.Dispose();
+        DisposeConsoles();
     }
 
     /// <summary>Whether this is the life it has now.</summary>
@@ -120,7 +121,7 @@ internal sealed class RunningDomain : IRunningDomain
         _life!.Dispose();
         try
         {
-            _life = DomainLife.Build(_control, _dom0, Config, _console);
+            _life = DomainLife.Build(_control, _dom0, Config, _consoles);
             Volatile.Write(ref _id, _life.Domain.Id.Value);
             Volatile.Write(ref _devices, _life.Devices);
             _life.Domain.Unpause();
@@ -148,8 +149,15 @@ internal sealed class RunningDomain : IRunningDomain
 
     private void Finish(ShutdownReason reason, bool destroyed, string report)
     {
-        _console.End();
+        foreach (DomainConsole console in _consoles)
+            console.End();
         _completion.TrySetResult(new DomainOutcome(reason, destroyed, report));
+    }
+
+    private void DisposeConsoles()
+    {
+        foreach (DomainConsole console in _consoles)
+            console.Dispose();
     }
 
     private void With(Action<Domain> action)

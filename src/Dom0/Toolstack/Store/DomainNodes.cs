@@ -16,6 +16,9 @@ internal static class DomainNodes
     /// <summary>What the guest may read there: that the toolstack asks for these by control/shutdown.</summary>
     private static readonly string[] ControlFeatures = ["platform-feature-multiprocessor-suspend", "platform-feature-xs_reset_watches"];
 
+    /// <summary>What a console's nodes <c>limit</c> and <c>type</c> are. <b>Source</b>: libxl, console devices.</summary>
+    public const string ConsoleLimit = "1048576", ConsoleType = "xenconsoled";
+
     /// <summary>A domain's folder.</summary>
     public static string Home(DomId domain) => string.Create(CultureInfo.InvariantCulture, $"/local/domain/{domain.Value}");
 
@@ -54,9 +57,10 @@ internal static class DomainNodes
         nodes.Write(home + "/store/ring-ref", Text(rings.StoreFrame.Value));
         nodes.Write(home + "/console/backend", backend);
         nodes.Write(home + "/console/backend-id", "0");
-        nodes.Write(home + "/console/limit", "1048576");
-        nodes.Write(home + "/console/type", "xenconsoled");
+        nodes.Write(home + "/console/limit", ConsoleLimit);
+        nodes.Write(home + "/console/type", ConsoleType);
         nodes.Write(home + "/console/output", "pty");
+        nodes.Write(home + "/console/tty", "");
         nodes.Write(home + "/console/port", Text(rings.ConsolePort.Value));
         nodes.Write(home + "/console/ring-ref", Text(rings.ConsoleFrame.Value));
         nodes.Write(backend, "", ReadableBy(id));
@@ -81,7 +85,10 @@ internal static class DomainNodes
         if (view.List("/local/domain/0/backend", out IReadOnlyList<string> kinds) == XenErrno.OK)
         {
             foreach (string kind in kinds)
+            {
                 _ = view.Remove($"/local/domain/0/backend/{kind}/{Text(id.Value)}");
+                _ = view.Remove($"/local/domain/0/error/backend/{kind}/{Text(id.Value)}");
+            }
         }
 
         return XenErrno.OK;

@@ -9,7 +9,8 @@ namespace Xen.XenStore;
 /// (<see cref="IntroduceDomain"/>), Debian's tools on a socket (<see cref="StoreSocketServer"/>) and services of this process (<see cref="OpenPort"/>).
 /// </summary>
 /// <remarks>
-/// Thread-safe. One lock guards the current tree, transactions, watches and domains; each operation holds it once and calls nobody meanwhile.
+/// Thread-safe. One lock guards the current tree, transactions, watches and domains; each operation holds it once and calls nobody meanwhile,
+/// but for a transaction of this process that others kept from committing (<see cref="RunAlone"/>).
 /// Reads outside of transactions take the current tree, which is immutable, without it. Events go into each client's outbox under the lock and out of it
 /// on pool threads. Lock order: a connection's own lock, then the server's, then an outbox's.
 /// <b>Source</b>: io/xs_wire.h, docs/misc/xenstore.txt.
@@ -158,8 +159,19 @@ public sealed partial class StoreServer : IDisposable
     /// <summary>Tells who asked to know of a client's exceeded limit. No lock may be held.</summary>
     internal void Report(StoreClient client)
     {
-        if (client.TryTakeExceeded(out string? quota))
+        // In RunAlone it waits.
+        if (!_lock.IsHeldByCurrentThread && client.TryTakeExceeded(out string? quota))
             QuotaExceeded?.Invoke(client.Domain.Id, quota);
+    }
+
+    /// <summary>
+    /// Runs something that may use the store, while nobody else can change it. It must not wait for another thread, nor take a lock that somebody
+    /// holds who uses the store.
+    /// </summary>
+    internal XenErrno RunAlone(Func<XenErrno> action)
+    {
+        lock (_lock)
+            return action();
     }
 
     internal void ReportBroken(DomId domain, string reason) => ConnectionBroken?.Invoke(domain, reason);

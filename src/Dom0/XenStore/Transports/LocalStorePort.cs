@@ -5,11 +5,14 @@ namespace Xen.XenStore;
 
 /// <summary>A connection to the store for code in the same process, by <see cref="StoreServer.OpenPort"/>.</summary>
 /// <remarks>
-/// Any thread; no call waits for another client. Handlers of watches are called on pool threads, one at a time, with no lock held; they may
+/// Any thread; no call waits for another client, except for a transaction that others kept from committing (<see cref="Transact"/>). Handlers of watches are called on pool threads, one at a time, with no lock held; they may
 /// use the port. After the domain's release or <see cref="Dispose"/>, changes are EIO and no handler is called.
 /// </remarks>
 public sealed class LocalStorePort : IStorePort, IDisposable
 {
+    /// <summary>How often a transaction may be in conflict before it gets the store for itself.</summary>
+    internal const int OptimisticTries = 8;
+
     private readonly StoreServer _server;
     private readonly StoreView _direct;
 
@@ -36,34 +39,26 @@ public sealed class LocalStorePort : IStorePort, IDisposable
 
     public XenErrno SetPermissions(string path, IReadOnlyList<StorePermission> permissions) => _direct.SetPermissions(path, permissions);
 
+    /// <inheritdoc/>
+    /// <remarks>
+    /// Somebody who writes without end what the body reads can spoil every try; so after <see cref="OptimisticTries"/> the body runs with the store's
+    /// lock held, when no other client can change anything. It succeeds then, however busy the others are, and they wait for as long as it takes.
+    /// </remarks>
     public XenErrno Transact(Func<IStoreView, XenErrno> body)
     {
         ArgumentNullException.ThrowIfNull(body);
         var wait = new SpinWait();
-        while (true)
+        for (int tries = 0; tries < OptimisticTries; tries++)
         {
-            XenErrno error = _server.StartTransaction(Client, out uint id);
-            _server.Report(Client);
-            if (error != XenErrno.OK)
+            XenErrno error = TryTransact(body, out bool isConflict);
+            if (!isConflict)
                 return error;
-            bool commit = false;
-            try
-            {
-                error = body(new StoreView(_server, Client, id));
-                commit = error == XenErrno.OK;
-            }
-            finally
-            {
-                XenErrno ended = _server.EndTransaction(Client, id, commit);
-                if (commit)
-                    error = ended;
-                _server.Report(Client);
-            }
-
-            if (!commit || error != XenErrno.EAGAIN)
-                return error;
-            wait.SpinOnce();
+            wait.SpinOnce(sleep1Threshold: -1);
         }
+
+        XenErrno last = _server.RunAlone(() => TryTransact(body, out _));
+        _server.Report(Client);
+        return last;
     }
 
     public XenErrno Watch(string path, Action<string> changed, out IDisposable? watch)
@@ -79,6 +74,31 @@ public sealed class LocalStorePort : IStorePort, IDisposable
 
     /// <summary>Ends the connection: its watches and transactions go.</summary>
     public void Dispose() => _server.Disconnect(Client);
+
+    private XenErrno TryTransact(Func<IStoreView, XenErrno> body, out bool isConflict)
+    {
+        isConflict = false;
+        XenErrno error = _server.StartTransaction(Client, out uint id);
+        _server.Report(Client);
+        if (error != XenErrno.OK)
+            return error;
+        bool commit = false;
+        try
+        {
+            error = body(new StoreView(_server, Client, id));
+            commit = error == XenErrno.OK;
+        }
+        finally
+        {
+            XenErrno ended = _server.EndTransaction(Client, id, commit);
+            if (commit)
+                error = ended;
+            isConflict = commit && ended == XenErrno.EAGAIN;
+            _server.Report(Client);
+        }
+
+        return error;
+    }
 
     /// <summary>A watch, which ends with its disposal: no call begins after that.</summary>
     private sealed class Registration(StoreServer server, StoreClient client, string path, Action<string> changed) : IDisposable

@@ -9,7 +9,7 @@ namespace Xen.XenStore;
 /// /var/run/xenstored/socket. The socket's mode is 0600: who may open it may everything.
 /// </summary>
 /// <remarks>
-/// A file beside the socket, named "….lock", is locked as long as the server lives, and stays. A client that does not read its answers waits, and is
+/// A file beside the socket, named "….lock", is locked as long as the server lives, and removed with it. A client that does not read its answers waits, and is
 /// disconnected when too many events wait for it.
 /// </remarks>
 public sealed class StoreSocketServer : IDisposable
@@ -21,7 +21,7 @@ public sealed class StoreSocketServer : IDisposable
     public const int MaxPathLength = 107;
 
     private readonly StoreServer _server;
-    private readonly FileStream _lockFile;
+    private readonly LockFile _lockFile;
     private readonly Socket _listener;
     private readonly CancellationTokenSource _stop = new();
     private readonly Lock _lock = new();
@@ -93,17 +93,11 @@ public sealed class StoreSocketServer : IDisposable
             _clients.Remove(client);
     }
 
-    private static FileStream TakeLock(string path)
+    private static LockFile TakeLock(string path)
     {
         try
         {
-            return new FileStream(path + ".lock", new FileStreamOptions
-            {
-                Mode = FileMode.OpenOrCreate,
-                Access = FileAccess.ReadWrite,
-                Share = FileShare.None,
-                UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
-            });
+            return LockFile.Take(path + ".lock");
         }
         catch (IOException e) when (e is not DirectoryNotFoundException)
         {

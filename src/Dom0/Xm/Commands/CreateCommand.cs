@@ -94,6 +94,7 @@ internal sealed class CreateCommand(XmContext context)
                 domain.Unpause();
         }
 
+        using IDisposable? hold = console ? domain.Console.TryTake() : null;
         if (console)
             return await new ConsoleSession(context, domain.Console).RunAsync(domain.Completion, Start, stop).ConfigureAwait(false);
         Start();

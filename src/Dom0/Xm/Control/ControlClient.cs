@@ -49,6 +49,8 @@ internal sealed class ControlClient(XmPaths paths)
 
     private const int LongestAnswer = 16 << 20;
 
+    private static ReadOnlySpan<byte> Granted => "ok\n"u8;
+
     /// <summary>All running domains, by name. A socket that nobody answers on does not count.</summary>
     public async Task<IReadOnlyList<DomainLine>> ListAsync()
     {
@@ -85,7 +87,49 @@ internal sealed class ControlClient(XmPaths paths)
     /// <exception cref="ToolstackException">It refused, or does not answer.</exception>
     public static async Task<string> AskAsync(DomainLine domain, string request) =>
         await TryAskAsync(domain.Socket, request, RequestPatience).ConfigureAwait(false)
-            ?? throw new ToolstackException($"the process of domain '{domain.Name}' does not answer: has it just ended? Try xm list.");
+            ?? throw Silent(domain);
+
+    /// <summary>Connects to a console of a domain.</summary>
+    /// <exception cref="ToolstackException">It was refused, or the process does not answer.</exception>
+    public static async Task<RemoteConsole> OpenConsoleAsync(DomainLine domain, int number)
+    {
+        using CancellationTokenSource limit = new(Patience);
+        Socket? socket = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        try
+        {
+            await socket.ConnectAsync(new UnixDomainSocketEndPoint(domain.Socket), limit.Token).ConfigureAwait(false);
+            await socket.SendAsync(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"console\t{number}\n")), limit.Token).ConfigureAwait(false);
+
+            // Not more than the answer: what follows is the console's.
+            byte[] answer = new byte[Granted.Length];
+            int length = 0, count;
+            while (length < answer.Length && (count = await socket.ReceiveAsync(answer.AsMemory(length), limit.Token).ConfigureAwait(false)) > 0)
+                length += count;
+            if (answer.AsSpan(0, length).SequenceEqual(Granted))
+            {
+                var console = new RemoteConsole(socket);
+                socket = null;
+                return console;
+            }
+
+            string rest = Encoding.UTF8.GetString(answer, 0, length) + await ReadToEndAsync(socket, limit.Token).ConfigureAwait(false);
+            if (rest.StartsWith("error\n", StringComparison.Ordinal))
+                throw new ToolstackException(rest[6..]);
+        }
+        catch (Exception e) when (e is SocketException or OperationCanceledException)
+        {
+            // No answer.
+        }
+        finally
+        {
+            socket?.Dispose();
+        }
+
+        throw Silent(domain);
+    }
+
+    private static ToolstackException Silent(DomainLine domain) =>
+        new($"the process of domain '{domain.Name}' does not answer: has it just ended? Try xm list.");
 
     private static async Task<string?> TryAskAsync(string path, string request, TimeSpan patience)
     {

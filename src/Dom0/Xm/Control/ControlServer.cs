@@ -6,7 +6,8 @@ namespace Xen.Xm;
 
 /// <summary>
 /// Lets other terminals ask about the domain that this process runs. One request a connection: the client sends a line, the server
-/// answers <c>ok</c> and text, or <c>error</c> and a sentence, and closes. The folder is the user's own: who can connect, may.
+/// answers <c>ok</c> and text, or <c>error</c> and a sentence, and closes; or, where the request begins a session, what follows <c>ok</c> is the
+/// session's, both ways. The folder is the user's own: who can connect, may.
 /// </summary>
 internal sealed class ControlServer : IAsyncDisposable
 {
@@ -21,9 +22,14 @@ internal sealed class ControlServer : IAsyncDisposable
     /// <summary>How long an answer may take: some wait for the guest.</summary>
     private static readonly TimeSpan AnswerPatience = TimeSpan.FromSeconds(60);
 
+    /// <summary>How long sessions may take to say the last of what they have to say.</summary>
+    private static readonly TimeSpan LastWords = TimeSpan.FromSeconds(2);
+
     private readonly Func<string, CancellationToken, Task<string>> _answer;
+    private readonly Func<string, IControlSession?> _begin;
     private readonly string _path;
     private readonly Socket _listener = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+    private readonly CancellationTokenSource _stopAccepting = new();
     private readonly CancellationTokenSource _stop = new();
     private readonly SemaphoreSlim _room = new(MostClients);
     private readonly Task _accepting;
@@ -31,8 +37,10 @@ internal sealed class ControlServer : IAsyncDisposable
     /// <summary>Listens on a path; whoever holds the domain's lock may replace a socket that was left behind.</summary>
     /// <param name="path">The socket.</param>
     /// <param name="answer">Answers a request; may throw <see cref="ToolstackException"/>.</param>
-    public ControlServer(string path, Func<string, CancellationToken, Task<string>> answer)
+    /// <param name="begin">Begins the session that a request asks for; null if it asks for none; may throw <see cref="ToolstackException"/>.</param>
+    public ControlServer(string path, Func<string, CancellationToken, Task<string>> answer, Func<string, IControlSession?> begin)
     {
+        _begin = begin;
         _answer = answer;
         _path = path;
         try
@@ -52,11 +60,13 @@ internal sealed class ControlServer : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        await _stop.CancelAsync().ConfigureAwait(false);
+        await _stopAccepting.CancelAsync().ConfigureAwait(false);
         _listener.Dispose();
+        _stop.CancelAfter(LastWords);
         await _accepting.ConfigureAwait(false);
         File.Delete(_path);
         _stop.Dispose();
+        _stopAccepting.Dispose();
         _room.Dispose();
     }
 
@@ -67,8 +77,8 @@ internal sealed class ControlServer : IAsyncDisposable
         {
             while (true)
             {
-                await _room.WaitAsync(_stop.Token).ConfigureAwait(false);
-                Socket client = await _listener.AcceptAsync(_stop.Token).ConfigureAwait(false);
+                await _room.WaitAsync(_stopAccepting.Token).ConfigureAwait(false);
+                Socket client = await _listener.AcceptAsync(_stopAccepting.Token).ConfigureAwait(false);
                 serving.RemoveAll(t => t.IsCompleted);
                 serving.Add(ServeAsync(client));
             }
@@ -83,6 +93,7 @@ internal sealed class ControlServer : IAsyncDisposable
 
     private async Task ServeAsync(Socket client)
     {
+        bool hasRoom = true;
         try
         {
             using NetworkStream stream = new(client, ownsSocket: true);
@@ -90,8 +101,21 @@ internal sealed class ControlServer : IAsyncDisposable
             limit.CancelAfter(Patience);
             string? request = await ReadLineAsync(stream, limit.Token).ConfigureAwait(false);
             limit.CancelAfter(AnswerPatience);
-            if (request is not null)
-                await stream.WriteAsync(Encoding.UTF8.GetBytes(await AnswerAsync(request, limit.Token).ConfigureAwait(false)), limit.Token).ConfigureAwait(false);
+            if (request is null)
+                return;
+            (IControlSession? session, string? refusal) = Begin(request);
+            using (session)
+            {
+                string answer = refusal ?? (session is not null ? "ok\n" : await AnswerAsync(request, limit.Token).ConfigureAwait(false));
+                await stream.WriteAsync(Encoding.UTF8.GetBytes(answer), limit.Token).ConfigureAwait(false);
+                if (session is null)
+                    return;
+
+                // A session may last: it takes nobody's place. There are no more of them than the domain has consoles.
+                _room.Release();
+                hasRoom = false;
+                await session.RunAsync(stream, _stop.Token).ConfigureAwait(false);
+            }
         }
         catch (Exception e) when (e is IOException or OperationCanceledException or SocketException)
         {
@@ -99,7 +123,20 @@ internal sealed class ControlServer : IAsyncDisposable
         }
         finally
         {
-            _room.Release();
+            if (hasRoom)
+                _room.Release();
+        }
+    }
+
+    private (IControlSession? Session, string? Refusal) Begin(string request)
+    {
+        try
+        {
+            return (_begin(request), null);
+        }
+        catch (ToolstackException e)
+        {
+            return (null, "error\n" + e.Message);
         }
     }
 

@@ -36,6 +36,14 @@ internal sealed class DomainRequests(IToolstack toolstack, IRunningDomain domain
         }
     }
 
+    /// <summary>Begins what a request asks for, where that is more than one answer.</summary>
+    /// <returns>Null: it is one for <see cref="AnswerAsync"/>.</returns>
+    /// <exception cref="ToolstackException">It cannot be had, and why.</exception>
+    public IControlSession? TryBegin(string request) =>
+        request.Split('\t') is ["console", var number] && int.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out int console)
+            ? ConsoleRelay.Take(domain, console)
+            : null;
+
     private async Task<string> AnswerDevicesAsync(string[] words, CancellationToken cancellation)
     {
         switch (words)

@@ -21,7 +21,7 @@ internal enum ConsoleEnd
 /// A person, or a pipe, at a domain's console: bytes go both ways until the domain ends or the person leaves. A pipe that
 /// ends is not a person who leaves: the domain works on what it was told.
 /// </summary>
-internal sealed class ConsoleSession(XmContext context, IDomainConsole console)
+internal sealed class ConsoleSession(XmContext context, IConsoleStream console)
 {
     /// <summary>Ctrl-], as telnet and xm have it.</summary>
     private const byte Escape = 0x1D;

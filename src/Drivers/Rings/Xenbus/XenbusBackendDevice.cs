@@ -1,3 +1,4 @@
+using System.Globalization;
 using Xen.Abi;
 
 namespace Xen.Rings.Xenbus;
@@ -10,8 +11,8 @@ namespace Xen.Rings.Xenbus;
 /// A toolstack makes both folders (state Initialising, online 1) and then the device, and starts it. To detach, it writes online=0 and the
 /// backend's state Closing in one transaction, as on Xen, or calls <see cref="RequestClose"/>; when the status says that the device is
 /// finished it disposes of it and removes the folders. <see cref="ForceClose"/> does not wait for the frontend.
-/// A failure is told in the backend folder's node "error", and in "hotplug-error" (with hotplug-status=error) where the device could not
-/// even be offered.
+/// A failure is told in the backend folder's node "error", where Linux's backends tell theirs (<see cref="ErrorPath"/>), and in "hotplug-error"
+/// (with hotplug-status=error) where the device could not even be offered.
 /// </remarks>
 public sealed class XenbusBackendDevice : XenbusDevice
 {
@@ -36,6 +37,17 @@ public sealed class XenbusBackendDevice : XenbusDevice
     {
         _driver = driver;
         _context = _offered = context;
+    }
+
+    /// <summary>
+    /// Where a backend's failures are told: /local/domain/0/error/backend/vbd/3/51712 for /local/domain/0/backend/vbd/3/51712, with a node "error" of an
+    /// errno and a sentence, as Linux's backends write it. Who removes the backend's folder removes this one.
+    /// </summary>
+    public static string ErrorPath(string backendPath)
+    {
+        ArgumentNullException.ThrowIfNull(backendPath);
+        int home = backendPath.IndexOf("/backend/", StringComparison.Ordinal);
+        return home < 0 ? backendPath + "/error" : backendPath[..home] + "/error" + backendPath[home..];
     }
 
     /// <summary>Asks the frontend to close, and closes when it has; at once if it is not connected. Any thread.</summary>
@@ -87,7 +99,7 @@ public sealed class XenbusBackendDevice : XenbusDevice
         }
     }
 
-    private protected override void DriverFailed(string reason) => Stop(reason);
+    private protected override void DriverFailed(string reason) => Stop(reason, XenErrno.EIO);
 
     private protected override bool Advance(string? peerError)
     {
@@ -101,7 +113,7 @@ public sealed class XenbusBackendDevice : XenbusDevice
         // Once this end is closing, a frontend without a sensible state is as good as none.
         if (peerError is not null && Own is not (XenbusState.Closing or XenbusState.Closed))
         {
-            Stop(peerError);
+            Stop(peerError, XenErrno.EINVAL);
             return true;
         }
 
@@ -135,7 +147,7 @@ public sealed class XenbusBackendDevice : XenbusDevice
                 return Close(WhyClosed());
             case BackendStep.Reconfigure:
                 if ((_driver as IXenbusReconfigurable)?.Reconfigure() is { } error)
-                    Stop(error);
+                    Stop(error, XenErrno.EINVAL);
                 else
                     SetState(XenbusState.Reconfigured);
                 return true;
@@ -156,7 +168,7 @@ public sealed class XenbusBackendDevice : XenbusDevice
             return SetState(XenbusState.InitWait);
         WriteNode("hotplug-status", "error");
         WriteNode("hotplug-error", error);
-        Stop(error);
+        Stop(error, XenErrno.ENODEV);
         return true;
     }
 
@@ -167,7 +179,7 @@ public sealed class XenbusBackendDevice : XenbusDevice
         {
             if (_driver.Connect(_offered) is { } error)
             {
-                Stop(error);
+                Stop(error, XenErrno.EINVAL);
                 return true;
             }
 
@@ -179,12 +191,13 @@ public sealed class XenbusBackendDevice : XenbusDevice
     }
 
     /// <summary>The device broke: gives everything back, says why, and has the frontend close its end if there is one.</summary>
-    private void Stop(string reason)
+    private void Stop(string reason, XenErrno errno)
     {
         Release();
         (_isStuck, _stuckAt) = (true, Peer);
         _failed = "failed: " + reason;
         WriteNode("error", reason);
+        WriteAt(ErrorPath(_context.BackendPath) + "/error", string.Create(CultureInfo.InvariantCulture, $"{(int)errno} {reason}"));
         SetState(Peer is null or XenbusState.Unknown or XenbusState.Closed ? XenbusState.Closed : XenbusState.Closing);
     }
 
@@ -235,17 +248,20 @@ public sealed class XenbusBackendDevice : XenbusDevice
 
     private void ClearErrors()
     {
-        foreach (string name in (ReadOnlySpan<string>)["error", "hotplug-error"])
+        string own = _context.BackendPath;
+        foreach (string path in (ReadOnlySpan<string>)[own + "/error", own + "/hotplug-error", ErrorPath(own)])
         {
-            string path = _context.BackendPath + "/" + name;
             if (_context.Store.Read(path, out _) == XenErrno.OK)
                 _context.Store.Remove(path);
         }
     }
 
     /// <summary>Writes a node for people to read, unless the folder is gone. Without it the status still tells.</summary>
-    private void WriteNode(string name, string value) => _context.Store.Transact(view =>
-        view.Read(StatePath, out _) is var error and not XenErrno.OK ? error : view.Write(_context.BackendPath + "/" + name, value));
+    private void WriteNode(string name, string value) => WriteAt(_context.BackendPath + "/" + name, value);
+
+    /// <inheritdoc cref="WriteNode"/>
+    private void WriteAt(string path, string value) => _context.Store.Transact(view =>
+        view.Read(StatePath, out _) is var error and not XenErrno.OK ? error : view.Write(path, value));
 
     private static string Name(XenbusState? state) => state?.ToString() ?? "absent";
 
