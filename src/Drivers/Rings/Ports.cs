@@ -13,9 +13,9 @@ public interface ISharedPage : IDisposable
 }
 
 /// <summary>A granted page that is mapped: a number that only the port that gave it understands. The default value is no mapping.</summary>
-/// <param name="Handle">The hypervisor's handle, plus one. <b>Source</b>: grant_table.h, grant_handle_t.</param>
+/// <param name="Handle">What the port knows it by; 0 is none.</param>
 /// <param name="Frame">Where the page is, for the port's own use.</param>
-public readonly record struct GrantMapping(uint Handle, ulong Frame)
+public readonly record struct GrantMapping(ulong Handle, ulong Frame)
 {
     public bool IsMapped => Handle != 0;
 }

@@ -234,7 +234,7 @@ public sealed class WorldGrants : IGrantPort, IGrantSource
     private Entry Used(in GrantMapping mapping)
     {
         Slot[] slots = Volatile.Read(ref _slots);
-        Slot? slot = mapping.IsMapped && mapping.Handle <= slots.Length ? slots[mapping.Handle - 1] : null;
+        Slot? slot = mapping.IsMapped && mapping.Handle <= (ulong)slots.Length ? slots[mapping.Handle - 1] : null;
         return slot is { Entry: { } entry } && slot.Use == mapping.Frame ? entry : throw new InvalidOperationException($"{_owner} uses {mapping}, which is not mapped");
     }
 

@@ -102,6 +102,10 @@ internal sealed class FakeStorage(int size = 1 << 20) : IBlockStorage
         return XenErrno.OK;
     }
 
+    public void Abort()
+    {
+    }
+
     public bool Refresh()
     {
         bool changed = _size != NextSize;

@@ -188,6 +188,17 @@ internal sealed class RecordingStation(FrameFeatures features = FrameFeatures.No
 
     public void Receive(Frame frame) => Received.Add((frame.Bytes.ToArray(), frame.Offload));
 
+    /// <summary>What was told of the carrier.</summary>
+    public BlockingCollection<(bool IsUp, string Reason)> Carrier { get; } = [];
+
+    public void CarrierChanged(bool isUp, string reason) => Carrier.Add((isUp, reason));
+
+    public (bool IsUp, string Reason) NextCarrier()
+    {
+        Assert.True(Carrier.TryTake(out (bool IsUp, string Reason) next, NetRig.Patience), "the carrier does not change");
+        return next;
+    }
+
     public byte[] Next()
     {
         Assert.True(Received.TryTake(out (byte[] Bytes, FrameOffload Offload) next, NetRig.Patience), "no frame");

@@ -46,6 +46,46 @@ public sealed class UserNetworkTests
         Assert.Equal("hello, guest", Encoding.ASCII.GetString(guest.Receive(12)));
     }
 
+    /// <summary>As <c>nc HOST PORT &lt;/dev/null</c> does: the guest has said all it has to say, and listens.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Guest_ThatHasClosedItsHalf_StillHearsTheServer(bool atOnce)
+    {
+        using TcpListener listener = new(IPAddress.Loopback, 0);
+        listener.Start();
+        using NetRig rig = new();
+        Vif vif = rig.Guest(3, Packets.A, new UserNetwork(new UserNetworkOptions(Packets.A, "d3-0")));
+        MacAddress gateway = Arp(vif);
+        Tcp guest = new(vif, gateway, (ushort)((IPEndPoint)listener.LocalEndpoint).Port);
+        Task<TcpClient> accepting = listener.AcceptTcpClientAsync();
+        guest.Open();
+        if (atOnce)
+            guest.Finish();
+        using TcpClient server = await accepting.WaitAsync(NetRig.Patience);
+        if (!atOnce)
+            guest.Finish();
+        Assert.Equal(0, await server.GetStream().ReadAsync(new byte[1]).AsTask().WaitAsync(NetRig.Patience));
+        await server.GetStream().WriteAsync(Encoding.ASCII.GetBytes("hello, guest"));
+        Assert.Equal("hello, guest", Encoding.ASCII.GetString(guest.Receive(12)));
+    }
+
+    [Fact]
+    public async Task Server_ThatCloses_IsHeardToByTheGuest()
+    {
+        using TcpListener listener = new(IPAddress.Loopback, 0);
+        listener.Start();
+        using NetRig rig = new();
+        Vif vif = rig.Guest(3, Packets.A, new UserNetwork(new UserNetworkOptions(Packets.A, "d3-0")));
+        Tcp guest = new(vif, Arp(vif), (ushort)((IPEndPoint)listener.LocalEndpoint).Port);
+        Task<TcpClient> accepting = listener.AcceptTcpClientAsync();
+        guest.Open();
+        using (TcpClient server = await accepting.WaitAsync(NetRig.Patience))
+            await server.GetStream().WriteAsync(Encoding.ASCII.GetBytes("hello, guest"));
+        Assert.Equal("hello, guest", Encoding.ASCII.GetString(guest.Receive(12)));
+        guest.ReceiveFinish();
+    }
+
     [Fact]
     public void Program_ThatIsNotThere_IsNamedWithItsPackage()
     {
@@ -158,7 +198,7 @@ public sealed class UserNetworkTests
     /// <summary>A TCP connection of a guest, as small as it can be where nothing is lost.</summary>
     private sealed class Tcp(Vif vif, MacAddress gateway, ushort port)
     {
-        private const byte Syn = 2, Push = 8, Ack = 16;
+        private const byte Fin = 1, Syn = 2, Push = 8, Ack = 16;
         private const int Segment = 16_000;
 
         private uint _sequence = 1000;
@@ -183,6 +223,14 @@ public sealed class UserNetworkTests
                 _sequence += (uint)part.Length;
             }
         }
+
+        public void Finish()
+        {
+            Put(Fin | Ack, []);
+            _sequence++;
+        }
+
+        public void ReceiveFinish() => Next(vif, frame => IsOurs(frame) && (frame[47] & Fin) != 0);
 
         public byte[] Receive(int count)
         {

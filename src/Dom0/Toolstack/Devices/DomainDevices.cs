@@ -148,8 +148,14 @@ internal sealed class DomainDevices : IDomainDevices, IDisposable
             // Somebody else may have been quicker.
             if (!devices.TryGetValue(number, out (VirtualDevice Device, T Config) entry) || entry.Device != device)
                 return;
-            devices.Remove(number);
-            device.Dispose();
+        }
+
+        // It may have to wait for a storage or a network; the other devices do not. Its number is taken until it is gone.
+        device.Dispose();
+        lock (_lock)
+        {
+            if (devices.TryGetValue(number, out (VirtualDevice Device, T Config) entry) && entry.Device == device)
+                devices.Remove(number);
         }
     }
 

@@ -25,7 +25,10 @@ internal static class VifFactory
         if (dom0.Networks.WhatIsMissing(request) is { } missing)
             throw new ToolstackException($"the network interface {name} cannot be made: {missing}.");
         INetwork network = dom0.Networks.Open(request);
-        var backend = new NetBackend(network, new NetBackendOptions(mac) { Rate = rate, Mtu = vif.Mtu });
+        var backend = new NetBackend(network, new NetBackendOptions(mac)
+        {
+            Rate = rate, Mtu = vif.Mtu, Log = line => dom0.LogGuest(domain, string.Create(CultureInfo.InvariantCulture, $"vif {id}: {line}")),
+        });
         List<(string Name, string Value)> nodes = [("mac", made.Mac), ("handle", DomainNodes.Text(id)), ("vifname", name), ("script", "")];
         if (vif.Bridge is not null)
             nodes.Add(("bridge", vif.Bridge));

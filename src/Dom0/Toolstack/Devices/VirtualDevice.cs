@@ -8,9 +8,11 @@ namespace Xen.Toolstack;
 internal sealed class VirtualDevice : IDisposable
 {
     private readonly Dom0Services _dom0;
+    private readonly Lock _disposal = new();
     private readonly XenbusBackendDevice _backend;
     private readonly IDisposable? _resource;
     private readonly TaskCompletionSource _finished = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private bool _disposed;
 
     private VirtualDevice(Dom0Services dom0, DeviceNodes nodes, IXenbusBackend driver, IDisposable? resource)
     {
@@ -69,12 +71,18 @@ internal sealed class VirtualDevice : IDisposable
         return _finished.Task;
     }
 
-    /// <summary>Takes the device away: the backend gives back all it holds, the nodes go.</summary>
+    /// <summary>Takes the device away: the backend gives back all it holds, the nodes go. When it returns that is done, whoever began it.</summary>
     public void Dispose()
     {
-        _backend.Dispose();
-        _resource?.Dispose();
-        Nodes.Remove(_dom0.Store);
+        lock (_disposal)
+        {
+            if (_disposed)
+                return;
+            _disposed = true;
+            _backend.Dispose();
+            _resource?.Dispose();
+            Nodes.Remove(_dom0.Store);
+        }
     }
 
     private void OnChanged(XenbusDeviceStatus status)

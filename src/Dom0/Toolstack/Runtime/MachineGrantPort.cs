@@ -13,9 +13,9 @@ public sealed class MachineGrantPort(Machine machine) : IGrantPort
         mapping = default;
         if (machine.FindDomain(granter) is not { } domain)
             return GrantStatus.BadDomain;
-        GrantStatus status = domain.Grants.MapForHost(reference, readOnly, out GrantHandle handle, out Mfn frame);
+        GrantStatus status = domain.Grants.MapForHost(reference, readOnly, out HostGrantHandle handle, out Mfn frame);
         if (status == GrantStatus.Okay)
-            mapping = new GrantMapping(handle.Value + 1, frame.Value);
+            mapping = new GrantMapping(handle.Value, frame.Value);
         return status;
     }
 
@@ -33,7 +33,7 @@ public sealed class MachineGrantPort(Machine machine) : IGrantPort
     public void Unmap(in GrantMapping mapping)
     {
         if (mapping.IsMapped)
-            _ = machine.HostGrants.Unmap(new GrantHandle(mapping.Handle - 1));
+            _ = machine.HostGrants.Unmap(new HostGrantHandle(mapping.Handle));
     }
 
     /// <inheritdoc/>

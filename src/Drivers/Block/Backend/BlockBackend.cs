@@ -128,7 +128,7 @@ public sealed class BlockBackend : IXenbusBackend
             _sizeCheck = null;
         }
 
-        engine?.Stop();
+        engine?.Stop(_options.StopPatience, _storage.Abort);
         CloseAll(queues);
     }
 

@@ -36,6 +36,9 @@ public sealed record BlockBackendOptions
     /// <summary>How often to look whether the storage has grown; infinite for only when told (<see cref="BlockBackend.Refresh"/>).</summary>
     public TimeSpan SizeCheck { get; init; } = TimeSpan.FromSeconds(2);
 
+    /// <summary>How long a device that closes waits for requests under way, before the storage is given up (<see cref="Storage.IBlockStorage.Abort"/>).</summary>
+    public TimeSpan StopPatience { get; init; } = TimeSpan.FromSeconds(5);
+
     /// <summary>Told about what an operator should know, in one sentence; never more than a few times a second. Any thread.</summary>
     public Action<string>? Log { get; init; }
 }

@@ -4,14 +4,8 @@ using Xen.Rings;
 namespace Xen.Drivers.Block.Backend;
 
 /// <summary>A ring of requests, whatever the layout of its frontend.</summary>
-internal abstract class BlockRing
+internal abstract class BlockRing : BlkifRing
 {
-    /// <inheritdoc cref="BackRing{TRequest, TResponse}.Fault"/>
-    public abstract string? Fault { get; }
-
-    /// <inheritdoc cref="BackRing{TRequest, TResponse}.Size"/>
-    public abstract int Size { get; }
-
     /// <inheritdoc cref="BackRing{TRequest, TResponse}.TryTake"/>
     public abstract bool TryTake(out BlkifRequest request);
 
@@ -21,13 +15,15 @@ internal abstract class BlockRing
     /// <inheritdoc cref="BackRing{TRequest, TResponse}.PutResponse"/>
     public abstract void Put(in BlkifResponse response);
 
-    /// <inheritdoc cref="BackRing{TRequest, TResponse}.Push"/>
-    public abstract bool Push();
-
     /// <summary>Attaches to a ring in a frontend's layout.</summary>
-    public static BlockRing Attach(ISharedPages pages, bool is32Bit) => is32Bit
-        ? new Layout<BlkifRequest32, BlkifResponse32>(pages)
-        : new Layout<BlkifRequest, BlkifResponse>(pages);
+    public static BlockRing Attach(ISharedPages pages, bool is32Bit) => Make<BlockRing, Maker>(pages, is32Bit);
+
+    private sealed class Maker : IMaker<BlockRing>
+    {
+        public static BlockRing Make<TRequest, TResponse>(ISharedPages pages)
+            where TRequest : unmanaged, IBlkifRequestLayout<TRequest>
+            where TResponse : unmanaged, IBlkifResponseLayout<TResponse> => new Layout<TRequest, TResponse>(pages);
+    }
 
     private sealed class Layout<TRequest, TResponse>(ISharedPages pages) : BlockRing
         where TRequest : unmanaged, IBlkifRequestLayout<TRequest>

@@ -37,6 +37,9 @@ internal sealed class LimitedLog(Action<string>? log, TimeProvider? clock = null
         }
     }
 
+    /// <summary>Says what no guest can make us say often.</summary>
+    public void Always(string sentence) => log?.Invoke(sentence);
+
     /// <summary>Says a sentence, after <see cref="IsOpen"/>.</summary>
     public void Say(string sentence)
     {

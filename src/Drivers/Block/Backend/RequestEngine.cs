@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Xen.Abi;
 using Xen.Drivers.Block.Protocol;
 using Xen.Drivers.Block.Storage;
@@ -90,7 +91,9 @@ internal sealed class RequestEngine
     }
 
     /// <summary>Waits for what is under way and ends the workers. What was taken and not begun is not answered.</summary>
-    public void Stop()
+    /// <param name="patience">How long to wait for what is under way.</param>
+    /// <param name="abort">Called if that was not enough: makes it fail.</param>
+    public void Stop(TimeSpan patience, Action abort)
     {
         foreach (BlockQueue queue in _queues)
             queue.Channel.SetHandler(null);
@@ -100,6 +103,18 @@ internal sealed class RequestEngine
             Monitor.PulseAll(_gate);
         }
 
+        long start = Stopwatch.GetTimestamp();
+        bool isDone = true;
+        foreach (Thread worker in _workers)
+        {
+            TimeSpan left = patience - Stopwatch.GetElapsedTime(start);
+            isDone = isDone && worker.Join(left > TimeSpan.Zero ? left : TimeSpan.Zero);
+        }
+
+        if (isDone)
+            return;
+        _log.Always($"{_name}: the storage does not answer; requests under way fail, so that the device can be closed");
+        abort();
         foreach (Thread worker in _workers)
             worker.Join();
     }

@@ -4,19 +4,10 @@ using Xen.Rings;
 namespace Xen.Drivers.Block.Frontend;
 
 /// <summary>A frontend's ring of requests, in either layout.</summary>
-internal abstract class FrontendRing
+internal abstract class FrontendRing : BlkifRing
 {
-    /// <inheritdoc cref="FrontRing{TRequest, TResponse}.Fault"/>
-    public abstract string? Fault { get; }
-
-    /// <inheritdoc cref="FrontRing{TRequest, TResponse}.Size"/>
-    public abstract int Size { get; }
-
     /// <inheritdoc cref="FrontRing{TRequest, TResponse}.TryPut"/>
     public abstract bool TryPut(in BlkifRequest request);
-
-    /// <inheritdoc cref="FrontRing{TRequest, TResponse}.Push"/>
-    public abstract bool Push();
 
     /// <inheritdoc cref="FrontRing{TRequest, TResponse}.TryTake"/>
     public abstract bool TryTake(out BlkifResponse response);
@@ -25,9 +16,14 @@ internal abstract class FrontendRing
     public abstract bool FinalCheckForResponses();
 
     /// <summary>Makes an empty ring.</summary>
-    public static FrontendRing Initialise(ISharedPages pages, bool is32Bit) => is32Bit
-        ? new Layout<BlkifRequest32, BlkifResponse32>(pages)
-        : new Layout<BlkifRequest, BlkifResponse>(pages);
+    public static FrontendRing Initialise(ISharedPages pages, bool is32Bit) => Make<FrontendRing, Maker>(pages, is32Bit);
+
+    private sealed class Maker : IMaker<FrontendRing>
+    {
+        public static FrontendRing Make<TRequest, TResponse>(ISharedPages pages)
+            where TRequest : unmanaged, IBlkifRequestLayout<TRequest>
+            where TResponse : unmanaged, IBlkifResponseLayout<TResponse> => new Layout<TRequest, TResponse>(pages);
+    }
 
     private sealed class Layout<TRequest, TResponse>(ISharedPages pages) : FrontendRing
         where TRequest : unmanaged, IBlkifRequestLayout<TRequest>

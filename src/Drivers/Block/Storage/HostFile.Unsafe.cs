@@ -10,8 +10,13 @@ internal sealed unsafe partial class HostFile : IDisposable
     private const int OpenReadWrite = 2, OpenExclusive = 0x80, OpenNonBlocking = 0x800, OpenCloseOnExec = 0x80000;
     private const int SeekEnd = 2;
     private const int FallocateKeepSize = 1, FallocatePunchHole = 2;
-    private const int SetOfdLock = 37, ReadLock = 0, WriteLock = 1;
-    private const ulong BlockLogicalSectorSize = 0x1268, BlockPhysicalSectorSize = 0x127B;
+    private const int GetOfdLock = 36, SetOfdLock = 37;
+    private const short ReadLock = 0, WriteLock = 1, NoLock = 2;
+
+    // The bytes that QEMU locks in an image, whatever its length.
+    private const long QemuDoes = 100, QemuForbids = 200;
+    private const long QemuRead = 0, QemuWrite = 1, QemuResize = 3;
+    private const ulong BlockLogicalSectorSize = 0x1268, BlockPhysicalSectorSize = 0x127B, BlockGetReadOnly = 0x125E;
     private const int Interrupted = 4;
 
     private int _fd;
@@ -36,14 +41,26 @@ internal sealed unsafe partial class HostFile : IDisposable
     /// <summary>Where it ends now. <b>Units</b>: bytes; negative if the host does not know.</summary>
     public long End => lseek(_fd, 0, SeekEnd);
 
-    /// <summary>Locks all of it, for all of this process's or another's other openings of it (an open file description lock).</summary>
-    /// <param name="exclusive">Nobody else may lock it; otherwise nobody may exclusively.</param>
+    /// <summary>Locks all of it, against all other openings of it, in this process and in others (an open file description lock).</summary>
     /// <returns>EAGAIN or EACCES if somebody else's lock is in the way.</returns>
-    public XenErrno Lock(bool exclusive)
+    public XenErrno LockForWriting() => Lock(WriteLock, 0, 0);
+
+    /// <summary>
+    /// Locks it against writers, as QEMU does: who uses an image holds read locks of single bytes, one for each thing that it does and one for each
+    /// that it does not want others to do, and looks whether others hold the opposite. So readers, QEMU's and ours, do not disturb each other.
+    /// </summary>
+    /// <returns>EAGAIN or EACCES if somebody has it for writing.</returns>
+    public XenErrno LockForReading()
     {
-        // SAFETY: the structure is a local; the call only reads it.
-        FileLock all = new() { Type = (short)(exclusive ? WriteLock : ReadLock) };
-        return Result(fcntl(_fd, SetOfdLock, &all));
+        foreach (long at in (ReadOnlySpan<long>)[QemuDoes + QemuRead, QemuForbids + QemuWrite, QemuForbids + QemuResize])
+        {
+            XenErrno errno = Lock(ReadLock, at, 1);
+            if (errno != XenErrno.OK)
+                return errno;
+        }
+
+        // Ours first, then the look: of two that do so at once, one sees the other.
+        return IsLocked(QemuDoes + QemuWrite) || IsLocked(QemuDoes + QemuResize) || IsLocked(QemuForbids + QemuRead) ? XenErrno.EAGAIN : XenErrno.OK;
     }
 
     /// <summary>A block device's logical and physical sector sizes. <b>Units</b>: bytes.</summary>
@@ -54,6 +71,17 @@ internal sealed unsafe partial class HostFile : IDisposable
         bool ok = ioctl(_fd, BlockLogicalSectorSize, &l) == 0 && ioctl(_fd, BlockPhysicalSectorSize, &p) == 0;
         (logical, physical) = (l, p);
         return ok;
+    }
+
+    /// <summary>Whether a block device can only be read, whatever it was opened for (BLKROGET).</summary>
+    public bool IsReadOnlyDevice
+    {
+        get
+        {
+            // SAFETY: the request writes one int to a local.
+            int readOnly = 0;
+            return ioctl(_fd, BlockGetReadOnly, &readOnly) == 0 && readOnly != 0;
+        }
     }
 
     public XenErrno Read(long offset, ReadOnlySpan<IoVector> into)
@@ -80,6 +108,21 @@ internal sealed unsafe partial class HostFile : IDisposable
         int fd = Interlocked.Exchange(ref _fd, -1);
         if (fd >= 0)
             _ = close(fd);
+    }
+
+    private XenErrno Lock(short type, long start, long length)
+    {
+        // SAFETY: the structure is a local; the call only reads it.
+        FileLock wanted = new() { Type = type, Start = start, Length = length };
+        return Result(fcntl(_fd, SetOfdLock, &wanted));
+    }
+
+    /// <summary>Whether somebody else has locked a byte in any way.</summary>
+    private bool IsLocked(long at)
+    {
+        // SAFETY: the structure is a local, in which the call writes what is in the way.
+        FileLock asked = new() { Type = WriteLock, Start = at, Length = 1 };
+        return fcntl(_fd, GetOfdLock, &asked) == 0 && asked.Type != NoLock;
     }
 
     private XenErrno Transfer(IoVector* vectors, int count, long offset, bool write)
@@ -141,7 +184,7 @@ internal sealed unsafe partial class HostFile : IDisposable
 
     private static XenErrno Errno() => (XenErrno)Marshal.GetLastPInvokeError();
 
-    /// <summary>C: <c>struct flock</c>; all zero but the type: from the start to the end, wherever that will be.</summary>
+    /// <summary>C: <c>struct flock</c>; a length of 0 is to the end, wherever that will be.</summary>
     [StructLayout(LayoutKind.Sequential)]
     private struct FileLock
     {

@@ -45,6 +45,12 @@ public interface IBlockStorage : IDisposable
     /// <summary>The bytes are not needed any more; what is read there later is theirs or zero.</summary>
     XenErrno Discard(long offset, long length);
 
+    /// <summary>
+    /// Gives up waiting for somebody else who keeps the storage: requests under way and all later ones fail with EIO, at once. Where
+    /// only the host's own kernel is waited for, nothing changes. Any thread.
+    /// </summary>
+    void Abort();
+
     /// <summary>Looks whether the size has changed.</summary>
     /// <returns>True if <see cref="Size"/> is another one now. A storage that shrank keeps its size; what it lost gives ENODATA.</returns>
     bool Refresh();

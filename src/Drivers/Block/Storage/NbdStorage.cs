@@ -10,7 +10,8 @@ namespace Xen.Drivers.Block.Storage;
 /// takes the replies in and puts the data where the caller wants it.
 /// </summary>
 /// <remarks>
-/// A server that is gone is not found again: every request fails with EIO from then on. <b>Source</b>: the NBD project's doc/proto.md.
+/// A server that is gone is not found again: every request fails with EIO from then on. One that hangs holds up its own requests only, until
+/// <see cref="Abort"/>. <b>Source</b>: the NBD project's doc/proto.md.
 /// </remarks>
 public sealed class NbdStorage : IBlockStorage
 {
@@ -18,6 +19,9 @@ public sealed class NbdStorage : IBlockStorage
 
     /// <summary>Trims are cut to this, which every server takes. <b>Units</b>: bytes.</summary>
     private const long MostTrim = 1 << 30;
+
+    /// <summary>How long the server may take for each step of the handshake, and to take the goodbye. <b>Units</b>: milliseconds.</summary>
+    private const int HandshakeTimeout = 10_000, GoodbyeTimeout = 1_000;
 
     private readonly Socket _socket;
     private readonly NbdExport _export;
@@ -82,7 +86,10 @@ public sealed class NbdStorage : IBlockStorage
     /// <param name="storage">The storage.</param>
     /// <param name="name">What to call it in the log.</param>
     /// <returns>Null, or one sentence that says why not.</returns>
-    public static string? Connect(string socketPath, string exportName, bool readOnly, out NbdStorage? storage, string? name = null)
+    public static string? Connect(string socketPath, string exportName, bool readOnly, out NbdStorage? storage, string? name = null) =>
+        Connect(socketPath, exportName, readOnly, HandshakeTimeout, out storage, name);
+
+    internal static string? Connect(string socketPath, string exportName, bool readOnly, int timeout, out NbdStorage? storage, string? name = null)
     {
         storage = null;
         string? error;
@@ -90,18 +97,25 @@ public sealed class NbdStorage : IBlockStorage
         try
         {
             socket.Connect(new UnixDomainSocketEndPoint(socketPath));
+            socket.ReceiveTimeout = socket.SendTimeout = timeout;
             error = NbdHandshake.Negotiate(socket, exportName, out NbdExport export);
             error ??= export.MinimumBlock > Page.Size ? $"its blocks of {export.MinimumBlock} bytes are larger than a page" : null;
             error ??= export.Size < Page.Size ? "its export is empty" : null;
             if (error is null)
             {
+                socket.ReceiveTimeout = socket.SendTimeout = 0;
                 storage = new NbdStorage(name ?? socketPath, socket, export, readOnly);
                 return null;
             }
         }
         catch (Exception e) when (e is SocketException or EndOfStreamException or ArgumentException)
         {
-            error = e is EndOfStreamException ? "it hung up in the handshake" : e.Message;
+            error = e switch
+            {
+                EndOfStreamException => "it hung up in the handshake",
+                SocketException { SocketErrorCode: SocketError.TimedOut or SocketError.WouldBlock } => "it does not answer",
+                _ => e.Message,
+            };
         }
 
         socket.Dispose();
@@ -133,7 +147,10 @@ public sealed class NbdStorage : IBlockStorage
     /// <inheritdoc/>
     public bool Refresh() => false;
 
-    /// <summary>Tells the server that it is not needed any more and hangs up.</summary>
+    /// <inheritdoc/>
+    public void Abort() => Break("given up");
+
+    /// <summary>Tells the server that it is not needed any more and hangs up. A server that hangs is not waited for.</summary>
     public void Dispose()
     {
         lock (_slots)
@@ -143,19 +160,7 @@ public sealed class NbdStorage : IBlockStorage
             _disposed = true;
         }
 
-        try
-        {
-            lock (_sending)
-            {
-                Encode(NbdCommand.Disconnect, 0, 0, 0);
-                NbdHandshake.Send(_socket, _request);
-            }
-        }
-        catch (SocketException)
-        {
-            // It is gone already.
-        }
-
+        SayGoodbye();
         try
         {
             _socket.Shutdown(SocketShutdown.Both);
@@ -166,10 +171,37 @@ public sealed class NbdStorage : IBlockStorage
         }
 
         _receiver.Join();
+
+        // Every request has failed by now or is about to; when all slots are free nobody uses the socket any more.
+        for (int i = 0; i < MostInFlight; i++)
+            _freeCount.Wait();
         _socket.Dispose();
         foreach (Slot slot in _slots)
             slot.Done.Dispose();
-        _freeCount.Dispose();
+
+        // Who comes too late is told so.
+        _freeCount.Release(MostInFlight);
+    }
+
+    private void SayGoodbye()
+    {
+        // Whoever is sending still is stuck, and so would we be.
+        if (!_sending.TryEnter())
+            return;
+        try
+        {
+            _socket.SendTimeout = GoodbyeTimeout;
+            Encode(NbdCommand.Disconnect, 0, 0, 0);
+            NbdHandshake.Send(_socket, _request);
+        }
+        catch (SocketException)
+        {
+            // It is gone already, or does not read.
+        }
+        finally
+        {
+            _sending.Exit();
+        }
     }
 
     private static uint LengthOf(ReadOnlySpan<IoVector> vectors)

@@ -1,6 +1,3 @@
-using System.ComponentModel;
-using System.Diagnostics;
-using System.Globalization;
 using Xen.Abi;
 
 namespace Xen.Drivers.Block.Storage;
@@ -11,15 +8,11 @@ namespace Xen.Drivers.Block.Storage;
 /// </summary>
 public sealed class QemuImageStorage : IBlockStorage
 {
-    private const string Program = "qemu-nbd", Package = "qemu-utils";
-
-    /// <summary>How long qemu may take to close an image. <b>Units</b>: milliseconds.</summary>
-    private const int CloseTimeout = 30_000;
-
     private readonly NbdStorage _nbd;
-    private readonly Process? _server;
+    private readonly QemuServer _server;
+    private volatile bool _aborted;
 
-    private QemuImageStorage(NbdStorage nbd, Process? server) => (_nbd, _server) = (nbd, server);
+    private QemuImageStorage(NbdStorage nbd, QemuServer server) => (_nbd, _server) = (nbd, server);
 
     /// <inheritdoc/>
     public string Name => _nbd.Name;
@@ -43,7 +36,7 @@ public sealed class QemuImageStorage : IBlockStorage
     public int DiscardGranularity => _nbd.DiscardGranularity;
 
     /// <summary>The process that keeps the image, or 0.</summary>
-    internal int ServerId => _server?.Id ?? 0;
+    internal int ServerId => _server.Id;
 
     /// <summary>Starts qemu-nbd on an image and connects to it.</summary>
     /// <param name="path">The image.</param>
@@ -52,7 +45,7 @@ public sealed class QemuImageStorage : IBlockStorage
     /// <param name="storage">The storage.</param>
     /// <param name="program">The program, where it is not the system's.</param>
     /// <returns>Null, or one sentence that says why not and what to do.</returns>
-    public static string? Open(string path, string format, bool readOnly, out QemuImageStorage? storage, string program = Program)
+    public static string? Open(string path, string format, bool readOnly, out QemuImageStorage? storage, string program = QemuServer.Program)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         storage = null;
@@ -60,35 +53,20 @@ public sealed class QemuImageStorage : IBlockStorage
             return $"disk image {path} is a directory";
         if (!File.Exists(path))
             return $"disk image {path} does not exist";
-        DirectoryInfo folder;
-        try
+        string? error = QemuServer.Start(program, path, format, readOnly, out QemuServer? server);
+        if (server is null)
+            return error;
+        error = NbdStorage.Connect(server.Socket, "", readOnly, out NbdStorage? nbd, $"{path} ({format})");
+        if (nbd is null)
         {
-            folder = Directory.CreateTempSubdirectory("xen-blk-");
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            return $"disk image {path} needs a socket in {Path.GetTempPath()}: {e.Message}";
-        }
-
-        try
-        {
-            string socket = Path.Combine(folder.FullName, "nbd"), pidFile = Path.Combine(folder.FullName, "pid");
-            string? error = Start(program, path, format, readOnly, socket, pidFile);
-            if (error is not null)
-                return error;
-            error = NbdStorage.Connect(socket, "", readOnly, out NbdStorage? nbd, $"{path} ({format})");
-            Process? server = Find(pidFile);
-            if (nbd is not null)
-                storage = new QemuImageStorage(nbd, server);
-            else
-                End(server);
+            server.Dispose();
             return error;
         }
-        finally
-        {
-            // The connection needs no name any more; so there is nothing to clean up later.
-            Delete(folder);
-        }
+
+        // The connection needs no name any more, and ends the server when it ends: so there is nothing to clean up later.
+        server.Release();
+        storage = new QemuImageStorage(nbd, server);
+        return null;
     }
 
     /// <inheritdoc/>
@@ -106,84 +84,17 @@ public sealed class QemuImageStorage : IBlockStorage
     /// <inheritdoc/>
     public bool Refresh() => _nbd.Refresh();
 
-    /// <summary>Hangs up and waits until qemu has closed the image.</summary>
+    /// <inheritdoc/>
+    public void Abort()
+    {
+        _aborted = true;
+        _nbd.Abort();
+    }
+
+    /// <summary>Hangs up and waits until qemu has closed the image; not long for one that hung.</summary>
     public void Dispose()
     {
         _nbd.Dispose();
-        End(_server);
-    }
-
-    /// <summary>
-    /// Starts the program and waits until its socket listens. It forks when it is that far, and its first process ends: that is the event. What
-    /// it has to complain about it does before.
-    /// </summary>
-    private static string? Start(string program, string path, string format, bool readOnly, string socket, string pidFile)
-    {
-        ProcessStartInfo start = new(program) { RedirectStandardError = true, RedirectStandardOutput = true, RedirectStandardInput = true };
-        foreach (string argument in (string[])[
-            "--fork", "--pid-file=" + pidFile, "--socket=" + socket, "--format=" + format,
-            "--cache=writeback", "--discard=unmap", .. readOnly ? (string[])["--read-only"] : [], "--", Path.GetFullPath(path)])
-        {
-            start.ArgumentList.Add(argument);
-        }
-
-        try
-        {
-            using Process first = Process.Start(start)!;
-            first.StandardInput.Close();
-
-            // The server keeps the pipe of its first process; so only where there is no server does the text have an end.
-            Task<string> complaint = first.StandardError.ReadToEndAsync();
-            first.WaitForExit(Timeout.Infinite);
-            return first.ExitCode == 0 ? null : Explain(path, format, complaint.GetAwaiter().GetResult());
-        }
-        catch (Win32Exception)
-        {
-            return $"disk image {path} needs the program {program}, which is not here; install it (apt-get install {Package})";
-        }
-    }
-
-    private static string Explain(string path, string format, string complaint)
-    {
-        string text = complaint.Trim().Split('\n')[^1].Replace(Program + ": ", "", StringComparison.Ordinal);
-        if (complaint.Contains("lock", StringComparison.Ordinal) && complaint.Contains("another process", StringComparison.Ordinal))
-            return $"disk image {path} is in use by another domain or program";
-        if (complaint.Contains("not in", StringComparison.Ordinal) || complaint.Contains("invalid", StringComparison.OrdinalIgnoreCase))
-            return $"disk image {path} is not in {format} format: {text}";
-        return $"disk image {path} cannot be opened by {Program}: {text}";
-    }
-
-    private static void Delete(DirectoryInfo folder)
-    {
-        try
-        {
-            folder.Delete(recursive: true);
-        }
-        catch (IOException)
-        {
-            // The server was about to remove its socket, too; what is left is an empty folder.
-        }
-    }
-
-    private static Process? Find(string pidFile)
-    {
-        try
-        {
-            return Process.GetProcessById(int.Parse(File.ReadAllText(pidFile), CultureInfo.InvariantCulture));
-        }
-        catch (Exception e) when (e is IOException or FormatException or ArgumentException or UnauthorizedAccessException)
-        {
-            // It has ended already: there is nothing to wait for.
-            return null;
-        }
-    }
-
-    private static void End(Process? server)
-    {
-        if (server is null)
-            return;
-        if (!server.WaitForExit(CloseTimeout))
-            server.Kill();
-        server.Dispose();
+        _server.End(_aborted);
     }
 }

@@ -100,6 +100,11 @@ public sealed class RawFileStorage : IBlockStorage
         return true;
     }
 
+    /// <inheritdoc/>
+    public void Abort()
+    {
+    }
+
     public void Dispose() => _file.Dispose();
 
     private static RawFileStorage Make(string path, HostFile file, bool readOnly, bool device, int sectorSize)
@@ -115,7 +120,7 @@ public sealed class RawFileStorage : IBlockStorage
 
     private static string? Check(string path, HostFile file, bool readOnly, bool shared)
     {
-        if (!shared && file.Lock(exclusive: !readOnly) is not XenErrno.OK and XenErrno errno)
+        if (!shared && (readOnly ? file.LockForReading() : file.LockForWriting()) is not XenErrno.OK and XenErrno errno)
         {
             // A file system without locks is no reason to refuse a disk.
             if (errno is XenErrno.EAGAIN or XenErrno.EACCES)
@@ -128,6 +133,8 @@ public sealed class RawFileStorage : IBlockStorage
 
         return file.End switch
         {
+            // Linux opens such a device for writing all the same, and fails the writes.
+            _ when !readOnly && file.IsReadOnlyDevice => $"block device {path} is read-only on this host; use access r",
             // A directory that was opened for reading has an end, but one that makes no sense.
             _ when Directory.Exists(path) => $"disk image {path} is a directory",
             < 0 => $"disk image {path} is neither a file nor a block device",

@@ -22,7 +22,7 @@ public sealed class NetBackend(INetwork network, NetBackendOptions options) : IX
 
     private readonly Lock _lock = new();
     private volatile Connection? _connection;
-    private XenbusBackendContext? _context;
+    private volatile XenbusBackendContext? _context;
     private NetMetrics? _metrics;
 
     /// <summary>What the queues have done since the frontend connected; empty when it is not.</summary>
@@ -33,6 +33,16 @@ public sealed class NetBackend(INetwork network, NetBackendOptions options) : IX
     int INetStation.MaxFrame => _connection is { Nodes.ScatterGather: true } ? LongestPlainFrame : Page.Size;
 
     void INetStation.Receive(Frame frame) => _connection?.Receive(frame);
+
+    /// <summary>Tells the guest by its backend's node, which a folder that is gone does not get again, and the operator.</summary>
+    void INetStation.CarrierChanged(bool isUp, string reason)
+    {
+        // Set before the plug goes in, and without the lock: who holds that may wait for the network's thread.
+        XenbusBackendContext context = _context!;
+        string node = context.BackendPath + "/" + NetifNodes.Carrier;
+        context.Store.Transact(view => view.Read(node, out _) is var error and not XenErrno.OK ? error : view.Write(node, isUp ? "1" : "0"));
+        options.Log?.Invoke(reason);
+    }
 
     /// <inheritdoc/>
     public string? Advertise(XenbusBackendContext context)

@@ -21,6 +21,9 @@ public sealed record NetBackendOptions(MacAddress Mac)
     /// <summary>What waits for a guest that has no free buffers; more is dropped. <b>Units</b>: bytes, for each queue.</summary>
     public int QueueBytes { get; init; } = 1 << 20;
 
+    /// <summary>Called with a sentence for the operator: the network failed, or is there again. Any thread; it must not throw.</summary>
+    public Action<string>? Log { get; init; }
+
     /// <summary>The time by which the rate is measured.</summary>
     public TimeProvider Clock { get; init; } = TimeProvider.System;
 }

@@ -88,6 +88,12 @@ internal sealed partial class ChildProcess : IDisposable
         return text.Length == 0 ? "it gave no reason" : text[^Math.Min(text.Length, MostLastWords)..].ReplaceLineEndings("; ");
     }
 
+    /// <summary>The program's process.</summary>
+    public int Id => _pid;
+
+    /// <summary>How it ended, after <see cref="Dispose"/>: "exit status 1", "signal 11".</summary>
+    public string End { get; private set; } = "it runs";
+
     /// <summary>Ends the program, and waits for that.</summary>
     public unsafe void Dispose()
     {
@@ -97,11 +103,14 @@ internal sealed partial class ChildProcess : IDisposable
         _ = kill(_pid, SignalKill);
 
         // SAFETY: nobody else waits for this child, so until now its number was not given to another process.
-        int status;
+        int status = 0;
         while (waitpid(_pid, &status, 0) < 0 && Marshal.GetLastPInvokeError() == Interrupted)
         {
         }
 
+        // The low seven bits are the signal that ended it, as in WTERMSIG; ours leaves the status of one that was ending already as it is.
+        int signal = status & 0x7F;
+        End = string.Create(CultureInfo.InvariantCulture, $"{(signal == 0 ? "exit status" : "signal")} {(signal == 0 ? (status >> 8) & 0xFF : signal)}");
         _lastWords = LastWords();
         _errors.Dispose();
     }

@@ -17,6 +17,13 @@ public interface INetStation
     /// Takes a copy of a frame, or drops it. Any thread, several at a time; does not block, and calls nobody that sends.
     /// </summary>
     void Receive(Frame frame);
+
+    /// <summary>
+    /// The network is there no more, or again. It is there when the plug goes in. Any thread, one call at a time, none after the plug was pulled.
+    /// </summary>
+    /// <param name="isUp">Whether frames go through.</param>
+    /// <param name="reason">One sentence for the operator.</param>
+    void CarrierChanged(bool isUp, string reason);
 }
 
 /// <summary>A station's place in a network.</summary>

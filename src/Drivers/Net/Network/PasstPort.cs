@@ -1,134 +1,130 @@
-using System.Buffers.Binary;
-using System.Net.Sockets;
-using Xen.Drivers.Net.Protocol;
+using System.Diagnostics;
 
 namespace Xen.Drivers.Net.Network;
 
-/// <summary>A guest's end of its user-mode network: frames with their lengths on a socket, and a thread that receives.</summary>
+/// <summary>
+/// A guest's end of its user-mode network: a passt, and a thread that receives from it and starts another one when it has ended.
+/// </summary>
 internal sealed class PasstPort : INetPort
 {
-    private const int PrefixSize = 4;
-    private const int BufferSize = 256 * 1024;
-    private const int ReadyTimeout = 10_000;
+    /// <summary>How long to wait before the second start in a row; each later one takes twice as long.</summary>
+    private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(1), LongestPause = TimeSpan.FromMinutes(1);
 
-    private readonly Lock _sendLock = new();
-    private readonly ChildProcess _child;
-    private readonly Socket _socket;
+    private readonly Lock _lock = new();
+    private readonly string[] _command;
     private readonly INetStation _station;
     private readonly MacAddress _mac;
     private readonly Thread _thread;
-    private readonly byte[] _buffer = GC.AllocateUninitializedArray<byte>(BufferSize);
-    private readonly Frame _received = new();
-    private int _filled;
-    private volatile bool _closed;
+    private readonly ManualResetEventSlim _closing = new();
 
-    public PasstPort(ChildProcess child, INetStation station, UserNetworkOptions options)
+    /// <summary>The passt that there is. Set under <see cref="_lock"/>, and not after <see cref="_closing"/>.</summary>
+    private volatile PasstLink? _link;
+
+    /// <summary>Whether it takes frames yet.</summary>
+    private volatile bool _serves;
+
+    public PasstPort(string[] command, INetStation station, UserNetworkOptions options)
     {
-        (_child, _socket, _station, _mac) = (child, child.Socket, station, options.Mac);
-        _socket.SendBufferSize = _socket.ReceiveBufferSize = 1 << 20;
-        _thread = new Thread(Receive) { Name = "usernet-" + options.Name, IsBackground = true };
+        (_command, _station, _mac) = (command, station, options.Mac);
+        _thread = new Thread(Run) { Name = "usernet-" + options.Name, IsBackground = true };
     }
 
-    /// <summary>Asks for the gateway's address, as the guest will: who answers serves.</summary>
-    public bool WaitUntilReady()
+    /// <summary>The child's process, or 0.</summary>
+    internal int ProcessId => _link?.ProcessId ?? 0;
+
+    /// <summary>Starts the child, and receiving.</summary>
+    /// <returns>Null, or why there is none.</returns>
+    public string? Open()
     {
-        Frame question = new();
-        Span<byte> arp = question.Room[..42];
-        arp.Clear();
-        MacAddress.Broadcast.Write(arp);
-        _mac.Write(arp[6..]);
-        ReadOnlySpan<byte> head = [0x08, 0x06, 0, 1, 8, 0, 6, 4, 0, 1];
-        head.CopyTo(arp[12..]);
-        _mac.Write(arp[22..]);
-        ReadOnlySpan<byte> gateway = [10, 0, 2, 2];
-        gateway.CopyTo(arp[38..]);
-        question.Set(arp.Length);
-        Send(question);
-        _socket.ReceiveTimeout = ReadyTimeout;
-        bool isReady = true;
-
-        // The answer may come in pieces. It is not the guest's, so it is left out; what follows it stays.
-        int length = 0;
-        while (isReady && (_filled < PrefixSize || _filled - PrefixSize < (length = BinaryPrimitives.ReadInt32BigEndian(_buffer))))
-            isReady = length is >= 0 and <= Frame.MaxLength && Fill();
-        _socket.ReceiveTimeout = 0;
-        if (!isReady || length is < 0 or > Frame.MaxLength)
-            return false;
-        _filled -= PrefixSize + length;
-        _buffer.AsSpan(PrefixSize + length, _filled).CopyTo(_buffer);
-        return true;
+        string? error = Launch();
+        if (error is null)
+            _thread.Start();
+        return error;
     }
-
-    public void Start() => _thread.Start();
 
     public void Send(Frame frame)
     {
-        frame.CompleteChecksum();
-        Span<byte> bytes = frame.WithHeadroom(PrefixSize).Span;
-        BinaryPrimitives.WriteInt32BigEndian(bytes, frame.Length);
-        lock (_sendLock)
-        {
-            // A frame that is only half sent would make the rest unreadable: all of it goes, or the child is gone.
-            while (bytes.Length > 0 && !_closed)
-            {
-                int sent = _socket.Send(bytes, SocketFlags.None, out SocketError error);
-                if (error != SocketError.Success)
-                    return;
-                bytes = bytes[sent..];
-            }
-        }
+        if (_serves)
+            _link?.Send(frame);
     }
 
     public void Dispose()
     {
-        if (_closed)
-            return;
-        _closed = true;
-        try
+        lock (_lock)
         {
-            // Wakes who sends and who receives.
-            _socket.Shutdown(SocketShutdown.Both);
-        }
-        catch (SocketException)
-        {
-            // The child was gone before.
+            if (_closing.IsSet)
+                return;
+            _closing.Set();
+            _link?.Stop();
         }
 
         if (_thread.IsAlive)
             _thread.Join();
-        _child.Dispose();
+        _link?.Dispose();
+        _closing.Dispose();
     }
 
-    private void Receive()
+    private string? Launch()
     {
-        while (!_closed && Fill())
+        string? error = ChildProcess.Start(_command, out ChildProcess? child);
+        if (error is not null)
+            return $"{_command[0]} cannot be started: {error}";
+        PasstLink link = new(child!, _mac);
+        lock (_lock)
         {
-            int at = 0;
-            while (_filled - at >= PrefixSize)
-            {
-                int length = BinaryPrimitives.ReadInt32BigEndian(_buffer.AsSpan(at));
-                if (length is < 0 or > Frame.MaxLength)
-                    return;
-                if (_filled - at - PrefixSize < length)
-                    break;
+            _link = link;
+            if (_closing.IsSet)
+                link.Stop();
+        }
 
-                // What comes from sockets of the host has been checked there.
-                if (_received.Set(_buffer.AsSpan(at + PrefixSize, length), new FrameOffload(Validated: true)) && !_closed)
-                    _received.DeliverTo(_station);
-                at += PrefixSize + length;
-            }
+        _serves = link.WaitUntilReady();
+        if (_serves)
+            return null;
+        link.Dispose();
+        return $"{_command[0]} does not serve: {link.Reason}";
+    }
 
-            _buffer.AsSpan(at, _filled - at).CopyTo(_buffer);
-            _filled -= at;
+    private void Run()
+    {
+        TimeSpan pause = TimeSpan.Zero;
+        while (true)
+        {
+            long start = Stopwatch.GetTimestamp();
+            PasstLink link = _link!;
+            link.Receive(_station);
+            _serves = false;
+            link.Dispose();
+            if (_closing.IsSet)
+                return;
+            _station.CarrierChanged(
+                isUp: false, $"the network failed: {_command[0]} ended ({link.Reason}); the guest's connections are lost; starting it again");
+            if (Stopwatch.GetElapsedTime(start) > LongestPause)
+                pause = TimeSpan.Zero;
+            if (!Restart(ref pause))
+                return;
+            _station.CarrierChanged(isUp: true, "the network is there again");
         }
     }
 
-    private bool Fill()
+    /// <summary>Tries until it serves.</summary>
+    /// <returns>False if the port is closed instead.</returns>
+    private bool Restart(ref TimeSpan pause)
     {
-        int count = _socket.Receive(_buffer.AsSpan(_filled), SocketFlags.None, out SocketError error);
-        if (error != SocketError.Success || count <= 0)
-            return false;
-        _filled += count;
-        return true;
+        for (bool isSaid = false; !_closing.Wait(pause);)
+        {
+            pause = pause == TimeSpan.Zero ? FirstPause : pause * 2 < LongestPause ? pause * 2 : LongestPause;
+            string? error = Launch();
+            if (_closing.IsSet)
+                return false;
+            if (error is null)
+                return true;
+
+            // Once: a program that is gone stays so for long.
+            if (!isSaid)
+                _station.CarrierChanged(isUp: false, $"the network is not there yet: {error}; trying again");
+            isSaid = true;
+        }
+
+        return false;
     }
 }

@@ -56,6 +56,11 @@ internal sealed class SwitchTrunkLink : INetStation
         }
     }
 
+    /// <summary>A switch in this process is always there.</summary>
+    public void CarrierChanged(bool isUp, string reason)
+    {
+    }
+
     /// <summary>Receives until the peer goes, lies, or <see cref="Stop"/> is called; then the link is no more.</summary>
     public void Run()
     {

@@ -79,7 +79,12 @@ public sealed class TapNetwork(TapNetworkOptions options) : INetwork
             {
                 int count = _device.Read(_received.RoomWithHeadroom(VnetHeader.Size));
                 if (count == 0)
+                {
+                    if (!_closed)
+                        _station.CarrierChanged(isUp: false, $"TAP device {_device.Name} is gone: somebody removed it; detach the interface and attach it again");
                     return;
+                }
+
                 if (count > VnetHeader.Size
                     && _received.Set(count - VnetHeader.Size, VnetHeader.Read(_received.RoomWithHeadroom(VnetHeader.Size)))
                     && !_closed)

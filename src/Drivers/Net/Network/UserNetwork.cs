@@ -22,7 +22,8 @@ public sealed record UserNetworkOptions(MacAddress Mac, string Name)
 /// <summary>
 /// A network of the guest alone with the host, without root: passt, a program of Debian's package of that name, stands between the guest's frames
 /// and sockets of the host's. It gives the guest 10.0.2.15 by DHCP, and the guest reaches what the host reaches; the host's own loopback it
-/// reaches as 10.0.2.2, its gateway. The child ends with the port, and with this process however that ends.
+/// reaches as 10.0.2.2, its gateway. The child ends with the port, and with this process however that ends. If it ends before, it is started again:
+/// the guest loses its connections, as when a router restarts, and keeps its address.
 /// </summary>
 /// <remarks>
 /// The child has one end of a pair of sockets. A frame has its length before it, 4 bytes, most significant first.
@@ -57,8 +58,8 @@ public sealed class UserNetwork(UserNetworkOptions options) : INetwork
             return NotThere;
 
         // Without a route to anywhere it wants to be told which interface to take its addresses from.
-        string? error = Start(program, station, [], out port);
-        return error is null || Start(program, station, ["--interface", "lo", "--ipv4-only"], out port) is not null ? error : null;
+        string? error = Connect(program, station, [], out port);
+        return error is null || Connect(program, station, ["--interface", "lo", "--ipv4-only"], out port) is not null ? error : null;
     }
 
     /// <summary>Nothing is held but by the port.</summary>
@@ -66,22 +67,15 @@ public sealed class UserNetwork(UserNetworkOptions options) : INetwork
     {
     }
 
-    private string? Start(string program, INetStation station, string[] more, out INetPort? port)
+    private string? Connect(string program, INetStation station, string[] more, out INetPort? port)
     {
-        port = null;
-        string? error = ChildProcess.Start([program, .. Arguments(station), .. more], out ChildProcess? child);
+        string[] command = [program, .. Arguments(station), .. more];
+        PasstPort made = new(command, station, options);
+        string? error = made.Open();
+        port = error is null ? made : null;
         if (error is not null)
-            return $"{program} cannot be started: {error}";
-        PasstPort made = new(child!, station, options);
-        if (!made.WaitUntilReady())
-        {
             made.Dispose();
-            return $"{program} does not serve: {child!.LastWords()}";
-        }
-
-        made.Start();
-        port = made;
-        return null;
+        return error;
     }
 
     private IEnumerable<string> Arguments(INetStation station)

@@ -18,26 +18,27 @@ public sealed partial class GrantTable
     /// <param name="handle">For <see cref="UnmapForHost"/>, or <see cref="HostGrants.Unmap"/> when the granter cannot be found any more.</param>
     /// <param name="frame">The frame. It stays what it is until the unmap, even if the granter dies.</param>
     /// <returns>Why not: BadGntref, GeneralError (not granted to domain 0, or not so; the granter is dying), BadPage, NoDeviceSpace.</returns>
-    public GrantStatus MapForHost(GrantRef reference, bool readOnly, out GrantHandle handle, out Mfn frame)
+    public GrantStatus MapForHost(GrantRef reference, bool readOnly, out HostGrantHandle handle, out Mfn frame)
     {
-        frame = Mfn.Invalid;
-        if (!Host.Track.TryReserve(out handle))
+        (handle, frame) = (default, Mfn.Invalid);
+        if (!Host.Track.TryReserve(out GrantHandle number))
             return GrantStatus.NoDeviceSpace;
         GrantMapFlags flags = GrantMapFlags.HostMap | (readOnly ? GrantMapFlags.Readonly : 0);
         GrantStatus status = BeginMap(reference, DomId.Dom0, flags, current: null, out frame);
         if (status != GrantStatus.Okay)
         {
-            Host.Track.Free(handle);
+            Host.Track.Free(number);
             return status;
         }
 
         CountHostMapping(1);
-        Host.Track.Publish(handle, new GrantMap(this, reference, frame, flags));
+        handle = new HostGrantHandle(number, Host.Track.GenerationOf(number));
+        Host.Track.Publish(number, new GrantMap(this, reference, frame, flags));
         return status;
     }
 
     /// <summary>Ends a mapping. <b>Errors</b>: BadHandle.</summary>
-    public GrantStatus UnmapForHost(GrantHandle handle) => Host.Unmap(handle);
+    public GrantStatus UnmapForHost(HostGrantHandle handle) => Host.Unmap(handle);
 
     /// <summary>Copies out of a page that is granted to domain 0.</summary>
     /// <param name="reference">The grant, a claim.</param>

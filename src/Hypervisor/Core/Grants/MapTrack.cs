@@ -16,7 +16,8 @@ internal readonly record struct GrantMap(GrantTable Granter, GrantRef Reference,
 
 /// <summary>A mapper's handles: numbers from 0, the one that was given back last is the next. As large as it has ever had to be, up to a limit.</summary>
 /// <remarks>
-/// Any thread; its lock is a leaf. A handle is free, reserved (its mapping is being made or unmade: nobody else can have it), or live.
+/// A guest's handle is grant_handle_t, 32 bits that begin at 0; a stale one harms nobody but that guest, which may have ended another mapping of its own.
+/// The services of this process share one table: their handles have a generation, too (<see cref="HostGrantHandle"/>). Any thread; its lock is a leaf. A handle is free, reserved (its mapping is being made or unmade: nobody else can have it), or live.
 /// </remarks>
 internal sealed class MapTrack(int maxFrames)
 {
@@ -72,6 +73,23 @@ internal sealed class MapTrack(int maxFrames)
         }
     }
 
+    /// <summary>How often a handle had been given back when it was reserved. The caller has reserved it.</summary>
+    public uint GenerationOf(GrantHandle handle)
+    {
+        lock (_lock)
+            return At(handle).Generation;
+    }
+
+    /// <summary>As <see cref="TryClaim(GrantHandle, out GrantMap)"/>, and false when the handle has been given back since that generation.</summary>
+    public bool TryClaim(GrantHandle handle, uint generation, out GrantMap map)
+    {
+        lock (_lock)
+        {
+            map = default;
+            return handle.Value < Size && At(handle).Generation == generation && TryClaim(handle, out map);
+        }
+    }
+
     /// <summary>Reserves a live handle, to unmap it. False when it is not live: a claim that is wrong, or somebody else's turn.</summary>
     public bool TryClaim(GrantHandle handle, out GrantMap map)
     {
@@ -94,7 +112,8 @@ internal sealed class MapTrack(int maxFrames)
     {
         lock (_lock)
         {
-            At(handle) = new Slot { Next = _free };
+            ref Slot slot = ref At(handle);
+            slot = new Slot { Next = _free, Generation = slot.Generation + 1 };
             _free = (int)handle.Value;
             _active--;
         }
@@ -133,6 +152,7 @@ internal sealed class MapTrack(int maxFrames)
     {
         public GrantMap Map;
         public int Next;
+        public uint Generation;
         public State State;
     }
 }

@@ -165,7 +165,7 @@ public sealed class GrantCopyTests : IDisposable
         Assert.True(_world.Mapper.Domain.Grants.TryGrow(1));
         _world.Grant(10, DomId.Dom0, 40, from: _world.Mapper);
         Assert.Equal(0, SetEntry(_world.Mapper, 40, 0));
-        Assert.Equal(GrantStatus.Okay, _world.Mapper.Domain.Grants.MapForHost(new GrantRef(10), readOnly: true, out GrantHandle handle, out Mfn frame));
+        Assert.Equal(GrantStatus.Okay, _world.Mapper.Domain.Grants.MapForHost(new GrantRef(10), readOnly: true, out HostGrantHandle handle, out Mfn frame));
         foreach (ulong bad in (ulong[])[frame.Value, Frame(_world.Mapper, 3).Value, Frame(_world.Granter, 40).Value, _world.Mapper.Domain.SharedInfoFrame.Value, 0, ulong.MaxValue])
             Assert.Equal(GrantStatus.BadPage, _world.Transfer(bad, _world.Granter.Domain.Id, 9));
         Assert.Equal(GrantStatus.Okay, _world.Host.Unmap(handle));

@@ -18,10 +18,27 @@ public sealed class GrantHostTests(ITestOutputHelper output) : IDisposable
     public void Dispose() => _world.Dispose();
 
     [Fact]
+    public void Handle_ThatWasGivenBack_DoesNotEndTheMappingThatHasItsNumberNow()
+    {
+        _world.Grant(9, DomId.Dom0, 20);
+        _world.Grant(10, DomId.Dom0, 21);
+        Assert.Equal(GrantStatus.Okay, _world.Grants.MapForHost(Nine, readOnly: false, out HostGrantHandle stale, out _));
+        Assert.Equal(GrantStatus.Okay, _world.Host.Unmap(stale));
+        Assert.Equal(GrantStatus.Okay, _world.Grants.MapForHost(new GrantRef(10), readOnly: false, out HostGrantHandle mine, out _));
+        Assert.Equal((uint)stale.Value, (uint)mine.Value);
+        Assert.NotEqual(stale, mine);
+        Assert.Equal(GrantStatus.BadHandle, _world.Host.Unmap(stale));
+        Assert.Equal(1, _world.Grants.HostMappings);
+        Assert.Equal(GrantStatus.Okay, _world.Host.Unmap(mine));
+        Assert.Equal(GrantStatus.BadHandle, _world.Host.Unmap(default));
+        Assert.Equal(GrantStatus.BadHandle, _world.Host.Unmap(new HostGrantHandle(ulong.MaxValue)));
+    }
+
+    [Fact]
     public void Map_SharesThePage_UntilItIsUnmapped()
     {
         _world.Grant(9, DomId.Dom0, 20);
-        Assert.Equal(GrantStatus.Okay, _world.Grants.MapForHost(Nine, readOnly: false, out GrantHandle handle, out Mfn frame));
+        Assert.Equal(GrantStatus.Okay, _world.Grants.MapForHost(Nine, readOnly: false, out HostGrantHandle handle, out Mfn frame));
         Assert.Equal(Frame(_world.Granter, 20), frame);
         _world.Host.Bytes(frame)[3] = 9;
         Assert.Equal(9u, _world.Granter.Read<uint>(TestGuest.AddressOf(20)) >> 24);
@@ -97,7 +114,7 @@ public sealed class GrantHostTests(ITestOutputHelper output) : IDisposable
         {
             for (int i = 0; i < rounds; i++)
             {
-                bool lawful = _world.Grants.MapForHost(Nine, (i & 1) != 0, out GrantHandle handle, out _) == GrantStatus.Okay
+                bool lawful = _world.Grants.MapForHost(Nine, (i & 1) != 0, out HostGrantHandle handle, out _) == GrantStatus.Okay
                     && _world.Machine.FindDomain(_world.Granter.Domain.Id)!.Grants.CopyFromForHost(Nine, 8, buffer) == GrantStatus.Okay
                     && _world.Grants.CopyToForHost(Nine, 16, buffer) == GrantStatus.Okay
                     && _world.Host.Unmap(handle) == GrantStatus.Okay;
@@ -114,7 +131,7 @@ public sealed class GrantHostTests(ITestOutputHelper output) : IDisposable
         Mfn byHost = Frame(_world.Granter, 20), byGuest = Frame(_world.Granter, 21);
         _world.Grant(9, DomId.Dom0, 20);
         _world.Grant(10, _world.Mapper, 21);
-        Assert.Equal(GrantStatus.Okay, _world.Grants.MapForHost(Nine, readOnly: false, out GrantHandle host, out _));
+        Assert.Equal(GrantStatus.Okay, _world.Grants.MapForHost(Nine, readOnly: false, out HostGrantHandle host, out _));
         GrantHandle guest = _world.MapOkay(10, 30);
         _world.Mapper.WriteWords(TestGuest.AddressOf(30), 0x77);
         _world.Host.Bytes(byHost)[0] = 1;
@@ -173,7 +190,7 @@ public sealed class GrantHostTests(ITestOutputHelper output) : IDisposable
     {
         DomId dead = _world.Granter.Domain.Id;
         _world.Grant(9, DomId.Dom0, 20);
-        Assert.Equal(GrantStatus.Okay, _world.Grants.MapForHost(Nine, readOnly: true, out GrantHandle handle, out Mfn frame));
+        Assert.Equal(GrantStatus.Okay, _world.Grants.MapForHost(Nine, readOnly: true, out HostGrantHandle handle, out Mfn frame));
         _world.Destroy(_world.Granter);
         var control = new DomainControl(_world.Machine);
 
@@ -201,7 +218,7 @@ public sealed class GrantHostTests(ITestOutputHelper output) : IDisposable
     {
         Mfn frame = Frame(_world.Granter, 20);
         _world.Grant(9, DomId.Dom0, 20);
-        Assert.Equal(GrantStatus.Okay, _world.Grants.MapForHost(Nine, readOnly: false, out GrantHandle handle, out _));
+        Assert.Equal(GrantStatus.Okay, _world.Grants.MapForHost(Nine, readOnly: false, out HostGrantHandle handle, out _));
         Assert.Equal(0, SetEntry(_world.Granter, 20, 0));
         using (PageTables.PagingSection section = _world.Granter.Domain.Tables.Enter(null))
             Assert.True(_world.Granter.Domain.Tables.GiveUp(frame));
@@ -221,7 +238,7 @@ public sealed class GrantHostTests(ITestOutputHelper output) : IDisposable
         Assert.Equal(1, fresh.Domain.Grants.FrameCount);
         Assert.Equal(Permit, _world.Flags(0, fresh));
         Assert.Equal(XenErrno.OK, _world.Grants.Seed(new GrantRef(ReservedGrants.XenStore), DomId.Dom0, console));
-        Assert.Equal(GrantStatus.Okay, _world.Grants.MapForHost(new GrantRef(1), readOnly: false, out GrantHandle handle, out Mfn mapped));
+        Assert.Equal(GrantStatus.Okay, _world.Grants.MapForHost(new GrantRef(1), readOnly: false, out HostGrantHandle handle, out Mfn mapped));
         Assert.Equal(console, mapped);
         Assert.Equal(XenErrno.EBUSY, _world.Grants.Seed(new GrantRef(1), DomId.Dom0, console));
         Assert.Equal(XenErrno.EINVAL, _world.Grants.Seed(new GrantRef(8), DomId.Dom0, console));
@@ -322,7 +339,7 @@ public sealed class GrantHostTests(ITestOutputHelper output) : IDisposable
                     continue;
                 }
 
-                if (_world.Grants.MapForHost(reference, choices.Next(2) == 0, out GrantHandle handle, out _) != GrantStatus.Okay)
+                if (_world.Grants.MapForHost(reference, choices.Next(2) == 0, out HostGrantHandle handle, out _) != GrantStatus.Okay)
                     continue;
                 Interlocked.Increment(ref mapped);
                 _ = _world.Grants.CopyFromForHost(reference, 0, bytes);

@@ -87,7 +87,7 @@ public sealed class GrantPropertyTests
         private const int FirstPage = 16, LastPage = 40, References = 20;
 
         private readonly Random _random = new(seed);
-        private readonly List<GrantHandle> _hostHandles = [];
+        private readonly List<HostGrantHandle> _hostHandles = [];
 
         public int Lawful { get; private set; }
 
@@ -116,7 +116,7 @@ public sealed class GrantPropertyTests
 
         public void UnmapHost()
         {
-            foreach (GrantHandle handle in _hostHandles)
+            foreach (HostGrantHandle handle in _hostHandles)
                 Assert.Equal(GrantStatus.Okay, world.Host.Unmap(handle));
             _hostHandles.Clear();
             Assert.Equal(0, world.Host.Active);
@@ -173,7 +173,7 @@ public sealed class GrantPropertyTests
 
         private bool HostMap()
         {
-            if (_hostHandles.Count > 30 || Any().Domain.Grants.MapForHost(new GrantRef(AnyReference()), _random.Next(2) == 0, out GrantHandle handle, out _) != GrantStatus.Okay)
+            if (_hostHandles.Count > 30 || Any().Domain.Grants.MapForHost(new GrantRef(AnyReference()), _random.Next(2) == 0, out HostGrantHandle handle, out _) != GrantStatus.Okay)
                 return false;
             _hostHandles.Add(handle);
             return true;

@@ -43,7 +43,7 @@ public sealed class GrantVersionTests : IDisposable
     public void SetVersion_IsRefusedWhileEntriesAreInUse()
     {
         _world.Grant(9, DomId.Dom0, 20);
-        Assert.Equal(GrantStatus.Okay, _world.Grants.MapForHost(new GrantRef(9), readOnly: true, out GrantHandle handle, out _));
+        Assert.Equal(GrantStatus.Okay, _world.Grants.MapForHost(new GrantRef(9), readOnly: true, out HostGrantHandle handle, out _));
         Assert.Equal(XenErrno.EBUSY, _world.Grants.SetVersion(2));
         Assert.Equal(1, _world.Grants.Version);
         Assert.Equal(XenErrno.OK, _world.Grants.SetVersion(1));
@@ -60,7 +60,7 @@ public sealed class GrantVersionTests : IDisposable
         _world.Grant(0, DomId.Dom0, 20);
         _world.Grant(1, DomId.Dom0, 21);
         _world.Grant(8, DomId.Dom0, 22);
-        Assert.Equal(GrantStatus.Okay, _world.Grants.MapForHost(new GrantRef(1), readOnly: false, out GrantHandle handle, out _));
+        Assert.Equal(GrantStatus.Okay, _world.Grants.MapForHost(new GrantRef(1), readOnly: false, out HostGrantHandle handle, out _));
         Assert.Equal(XenErrno.OK, _world.Grants.SetVersion(2));
         Assert.Equal(Permit, _world.Flags(0));
         Assert.Equal(Permit, _world.Flags(1));
