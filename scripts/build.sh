@@ -10,7 +10,7 @@ need_dotnet() {
     export DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_SKIP_FIRST_TIME_EXPERIENCE=1
 }
 
-xm_binary=$top/src/Dom0/Xm/bin/Release/net10.0/xm
+xm_binary=$top/src/Dom0/Xm/bin/Release/net10.0/ready/xm
 
 # Whether a source is newer than the last good build. Tests, bin and obj do not count.
 xm_is_stale() {

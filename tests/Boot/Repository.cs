@@ -6,8 +6,9 @@ internal static class Repository
     /// <summary>The folder with Xen.sln.</summary>
     public static string Root { get; } = FindRoot();
 
-    /// <summary>The xm that was built with these tests.</summary>
-    public static string Xm { get; } = Path.Combine(AppContext.BaseDirectory, "xm");
+    /// <summary>The xm that was built with these tests, the one that people run: a release build compiles it ahead of time.</summary>
+    public static string Xm { get; } = Path.Combine(
+        Root, "src/Dom0/Xm/bin", AppContext.BaseDirectory.Contains("/Debug/", StringComparison.Ordinal) ? "Debug/net10.0/xm" : "Release/net10.0/ready/xm");
 
     /// <summary>A file that scripts/fetch-guests or scripts/make-initramfs has put into the cache.</summary>
     public static string Cached(string name)

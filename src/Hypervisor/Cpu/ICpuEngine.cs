@@ -11,9 +11,9 @@ namespace Xen.Cpu;
 /// </remarks>
 public interface ICpuEngine
 {
-    /// <summary>Runs the vCPU until something needs the hypervisor, or about <paramref name="budget"/> instructions have been executed.</summary>
+    /// <summary>Runs the vCPU until something needs the hypervisor, or about <paramref name="budget"/> instructions have been executed, or the time for so many is over.</summary>
     CpuExit Run(long budget);
 
-    /// <summary>Guest instructions executed so far. <b>Units</b>: instructions.</summary>
-    ulong InstructionsRetired { get; }
+    /// <summary>Guest instructions executed so far; null: the engine does not count them. <b>Units</b>: instructions.</summary>
+    ulong? InstructionsRetired { get; }
 }

@@ -20,25 +20,13 @@ public sealed partial class VcpuState
     private const int RequestKick = 1;
     private const int RequestFlush = 2;
 
-    private int _requests;
+    /// <summary>For engines: code was written that they may have translated.</summary>
+    internal const int RequestCode = 4;
+
+    /// <summary>For engines: time has passed.</summary>
+    internal const int RequestTick = 8;
+
     private bool _inGuest;
-
-    public VcpuState(MachineMemory memory, CodeMap code, IGuestEnvironment environment)
-    {
-        Memory = memory;
-        Code = code;
-        Environment = environment;
-        KernelTlb = new SoftTlb(1);
-        UserTlb = new SoftTlb((1ul << 63) | 1);
-        Registers.Rflags = 0x202;
-        Registers.Mxcsr = 0x1F80;
-        Registers.Fcw = 0x37F;
-    }
-
-    /// <summary>The registers.</summary>
-#pragma warning disable CA2211, CA1051 // engines hold references into it
-    public RegisterFile Registers;
-#pragma warning restore CA2211, CA1051
 
     public MachineMemory Memory { get; }
 
@@ -73,7 +61,7 @@ public sealed partial class VcpuState
     public Mfn Root => Mode == GuestMode.Kernel ? KernelRoot : UserRoot;
 
     /// <summary>Whether <see cref="Kick"/> or a flush request waits.</summary>
-    public bool HasRequests => Volatile.Read(ref _requests) != 0;
+    public bool HasRequests => Volatile.Read(ref Requests) != 0;
 
     /// <summary>Changes between kernel and user mode: the other root, the other TLB, the other GS base.</summary>
     public void SwitchMode(GuestMode mode)
@@ -85,10 +73,25 @@ public sealed partial class VcpuState
     }
 
     /// <summary>Makes a running engine return with <see cref="CpuExitReason.Request"/> soon; remembered when the vCPU does not run.</summary>
-    public void Kick() => Interlocked.Or(ref _requests, RequestKick);
+    public void Kick() => Interlocked.Or(ref Requests, RequestKick);
 
     /// <summary>Takes a kick back, if there was one.</summary>
-    public bool TakeKick() => (Interlocked.And(ref _requests, ~RequestKick) & RequestKick) != 0;
+    public bool TakeKick() => (Interlocked.And(ref Requests, ~RequestKick) & RequestKick) != 0;
+
+    /// <summary>Says that decoded code was written somewhere.</summary>
+    internal void RequestCodeCheck() => Interlocked.Or(ref Requests, RequestCode);
+
+    /// <summary>Asks a vCPU that is in its guest to look at the time. Returns whether it is.</summary>
+    internal bool RequestTickIfRunning()
+    {
+        bool running = Volatile.Read(ref _inGuest);
+        if (running)
+            Interlocked.Or(ref Requests, RequestTick);
+        return running;
+    }
+
+    /// <summary>Takes the requests that are for the engine.</summary>
+    internal int TakeEngineRequests() => Interlocked.And(ref Requests, ~(RequestCode | RequestTick)) & (RequestCode | RequestTick);
 
     /// <summary>Drops all cached translations of this vCPU. Only on the thread that owns it.</summary>
     public void FlushTlb()
@@ -105,13 +108,13 @@ public sealed partial class VcpuState
     }
 
     /// <summary>Asks this vCPU, which another thread may be running, to flush. Follow with <see cref="WaitForFlush"/>.</summary>
-    public void RequestTlbFlush() => Interlocked.Or(ref _requests, RequestFlush);
+    public void RequestTlbFlush() => Interlocked.Or(ref Requests, RequestFlush);
 
     /// <summary>Waits until a flush that was requested before has happened or cannot be missed any more. The caller must not be in its guest.</summary>
     public void WaitForFlush()
     {
         SpinWait spin = default;
-        while (Volatile.Read(ref _inGuest) && (Volatile.Read(ref _requests) & RequestFlush) != 0)
+        while (Volatile.Read(ref _inGuest) && (Volatile.Read(ref Requests) & RequestFlush) != 0)
             spin.SpinOnce(-1);
     }
 
@@ -132,11 +135,11 @@ public sealed partial class VcpuState
     /// <summary>Takes a pending flush request while in the guest. Engines call it when <see cref="HasRequests"/>; returns whether a kick waits too.</summary>
     public bool TakeFlush()
     {
-        int requests = Volatile.Read(ref _requests);
+        int requests = Volatile.Read(ref Requests);
         if ((requests & RequestFlush) != 0)
         {
             FlushTlb();
-            requests = Interlocked.And(ref _requests, ~RequestFlush);
+            requests = Interlocked.And(ref Requests, ~RequestFlush);
         }
 
         return (requests & RequestKick) != 0;

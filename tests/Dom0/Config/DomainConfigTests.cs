@@ -125,7 +125,7 @@ public sealed class DomainConfigTests : IDisposable
     [InlineData("uuid = 'x'", "uuid must be a UUID")]
     [InlineData("builder = 'hvm'", "paravirtual guests only")]
     [InlineData("type = 'pvh'", "paravirtual guests only")]
-    [InlineData("cpu_engine = 'magic'", "cpu_engine must be 'interpreter'")]
+    [InlineData("cpu_engine = 'magic'", "cpu_engine must be 'translator' or 'interpreter'")]
     [InlineData("kernel = 'missing'", "missing does not exist: correct the path.")]
     [InlineData("kernel = '../.cache/vmlinuz'", "run ./demo or scripts/fetch-guests")]
     [InlineData("kernel = '.'", "is a folder")]

@@ -87,7 +87,7 @@ public sealed class MachinePortsTests : IDisposable
 
     internal sealed class NoEngine : ICpuEngine
     {
-        public ulong InstructionsRetired => 0;
+        public ulong? InstructionsRetired => 0;
 
         public CpuExit Run(long budget) => new(CpuExitReason.BudgetSpent);
     }

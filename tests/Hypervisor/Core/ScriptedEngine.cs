@@ -8,7 +8,7 @@ internal sealed class ScriptedEngine(VcpuState state, Func<VcpuState, long, CpuE
 {
     private ulong _retired;
 
-    public ulong InstructionsRetired => _retired;
+    public ulong? InstructionsRetired => _retired;
 
     public CpuExit Run(long budget)
     {

@@ -118,7 +118,7 @@ internal sealed class TestGuest : IDisposable
 
     private sealed class IdleEngine : ICpuEngine
     {
-        public ulong InstructionsRetired => 0;
+        public ulong? InstructionsRetired => 0;
 
         public CpuExit Run(long budget) => new(CpuExitReason.BudgetSpent);
     }

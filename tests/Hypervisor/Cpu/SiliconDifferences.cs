@@ -44,6 +44,9 @@ internal static class SiliconDifferences
     private static void Say(StringBuilder text, string what, string native, string interpreted) =>
         text.AppendLine(CultureInfo.InvariantCulture, $"{what}: processor {native}, interpreter {interpreted}");
 
+    /// <summary>The arithmetic flags that an instruction changes, as bits of rflags.</summary>
+    public static ulong Changed(in Instruction instruction) => Undefined(instruction.RflagsModified);
+
     private static ulong Undefined(RflagsBits bits) =>
         ((bits & RflagsBits.OF) != 0 ? LazyFlags.Overflow : 0) | ((bits & RflagsBits.SF) != 0 ? LazyFlags.Sign : 0)
         | ((bits & RflagsBits.ZF) != 0 ? LazyFlags.Zero : 0) | ((bits & RflagsBits.AF) != 0 ? LazyFlags.Adjust : 0)

@@ -58,7 +58,11 @@ internal sealed unsafe partial class SiliconProcessor : IDisposable
     }
 
     /// <summary>Says that this thread will execute instructions: they find <see cref="GsBase"/> in GS.</summary>
-    public static void UseThread() => _ = SetArchitecture(ArchSetGs, GsBase);
+    public static void UseThread()
+    {
+        _ = SetArchitecture(ArchSetGs, GsBase);
+        HostThread.Forget();
+    }
 
     /// <summary>Writes an instruction, and behind it the way back. A branch may go to <paramref name="branchTarget"/>.</summary>
     public static void Place(ReadOnlySpan<byte> instruction, ulong address, ulong branchTarget)
@@ -80,6 +84,7 @@ internal sealed unsafe partial class SiliconProcessor : IDisposable
         Word(Trap) = SiliconFaults.NoTrap;
         Span<byte> image = new((void*)GuestFx, 512);
         SiliconFxImage.Store(in r, image);
+        UseThread();
         ((delegate* unmanaged<void>)Stub)();
         for (int i = 0; i < 16; i++)
             r.Gpr[i] = Word(Control + ((ulong)i * 8));

@@ -45,8 +45,11 @@ public sealed class TestVcpu : IGuestEnvironment, IDisposable
         State = new VcpuState(Memory, Code, this);
         State.KernelRoot = State.UserRoot = new Mfn(43);
         State.Registers.Gpr[4] = StackTop;
-        Engine = (engine ?? (s => new Interpreter(s)))(State);
+        Engine = (engine ?? DefaultEngine)(State);
     }
+
+    private static ICpuEngine DefaultEngine(VcpuState state) =>
+        Environment.GetEnvironmentVariable("XEN_TEST_ENGINE") == "translator" ? new Translator(state, 1 << 20) : new Interpreter(state);
 
     public MachineMemory Memory { get; }
 
@@ -55,6 +58,9 @@ public sealed class TestVcpu : IGuestEnvironment, IDisposable
     public VcpuState State { get; }
 
     public ICpuEngine Engine { get; }
+
+    /// <summary>Whether a fault may show other values of flags that the faulting instruction would have changed.</summary>
+    public bool LosesDeadFlags => Engine is Translator;
 
     public ulong Tsc { get; set; } = 1000;
 
@@ -98,7 +104,7 @@ public sealed class TestVcpu : IGuestEnvironment, IDisposable
     /// <summary>Says that code was written past the engine.</summary>
     public void NoteCodeWrite(ulong address) => Code.NoteWrite(new Mfn(FirstDataFrame + ((address - Base) >> Page.Shift)));
 
-    public CpuExit Run(long budget = 1_000_000) => Engine.Run(budget);
+    public CpuExit Run(long budget = 100_000_000) => Engine.Run(budget);
 
     public bool MayAccess(Mfn frame, bool write) => true;
 
@@ -131,6 +137,7 @@ public sealed class TestVcpu : IGuestEnvironment, IDisposable
     /// <summary>Frees the memory; of vCPUs that share it, the first one's call does.</summary>
     public void Dispose()
     {
+        (Engine as IDisposable)?.Dispose();
         if (_machine[0] != this)
             return;
         Code.Dispose();

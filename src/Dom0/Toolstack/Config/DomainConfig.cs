@@ -1,3 +1,5 @@
+using Xen.Cpu;
+
 namespace Xen.Toolstack;
 
 /// <summary>What a domain is built from: the checked content of a configuration file with its command-line overrides. <b>Source</b>: xmdomain.cfg(5).</summary>
@@ -76,8 +78,8 @@ public sealed record DomainConfig
 
     public Guid Uuid { get; init; }
 
-    /// <summary>What executes the guest's instructions.</summary>
-    public string CpuEngine { get; init; } = "interpreter";
+    /// <summary>What executes the guest's instructions: one of <see cref="CpuEngines.Names"/>.</summary>
+    public string CpuEngine { get; init; } = CpuEngines.Default;
 
     /// <summary>Features that the kernel shall be given, as in its ELF notes, separated by '|'; empty for the usual ones.</summary>
     public string Features { get; init; } = "";

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using Xen.Core;
+using Xen.Cpu;
 
 namespace Xen.Toolstack;
 
@@ -48,7 +49,7 @@ public sealed partial class DomainConfigReader
             Vifs = Vifs(),
             Consoles = Consoles(),
             Uuid = Uuid(),
-            CpuEngine = OneOf("cpu_engine", "interpreter"),
+            CpuEngine = _file.Find("cpu_engine") is null ? CpuEngines.Default : OneOf("cpu_engine", [.. CpuEngines.Names]),
             Features = Text("features") ?? "",
             Source = _file.Path,
         };

@@ -58,11 +58,13 @@ public sealed class LocalToolstack : IToolstack
     public static LocalToolstack Start(MachineOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
-        if (options.CpuEngine != "interpreter")
-            throw new ToolstackException($"there is no CPU engine '{options.CpuEngine}': use interpreter.");
+        if (!CpuEngines.Names.Contains(options.CpuEngine))
+            throw new ToolstackException($"there is no CPU engine '{options.CpuEngine}': use {string.Join(" or ", CpuEngines.Names)}.");
+        if (CpuEngines.WhyNot(options.CpuEngine) is { } reason)
+            throw new ToolstackException($"the CPU engine '{options.CpuEngine}' does not run here: {reason}; use {CpuEngines.Interpreter}.");
         try
         {
-            return new LocalToolstack(options, static state => new Interpreter(state));
+            return new LocalToolstack(options, CpuEngines.FactoryOf(options.CpuEngine));
         }
         catch (InsufficientMemoryException fault)
         {

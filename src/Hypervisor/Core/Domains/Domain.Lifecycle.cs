@@ -85,6 +85,8 @@ public sealed partial class Domain
         Events.Shut();
         ReleaseMemory();
         Machine.Scheduler.Remove(this);
+        foreach (Vcpu vcpu in _vcpus)
+            (vcpu.Engine as IDisposable)?.Dispose();
         Machine.Log.Forget(Id);
     }
 

@@ -29,7 +29,9 @@ public sealed partial class Vcpu
         {
             State.LeaveGuest();
             Machine machine = Domain.Machine;
-            machine.Log.Write($"internal error while {this} ran: {fault.GetType().Name}: {fault.Message}");
+            machine.Log.Write($"internal error while {this} ran: {fault.GetType().Name}");
+            foreach (string line in fault.Message.Split('\n'))
+                machine.Log.Write(line);
             foreach (string line in (fault.StackTrace ?? "").Split('\n').Take(12))
                 machine.Log.Write(line.TrimEnd());
             Domain.Crash("internal error of the hypervisor", this);

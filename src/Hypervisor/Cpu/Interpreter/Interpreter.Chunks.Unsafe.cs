@@ -16,11 +16,11 @@ public sealed unsafe partial class Interpreter
     /// <param name="run">The bytes. Valid until the next look at requests.</param>
     internal bool TryRun(ulong address, int length, bool write, out Span<byte> run)
     {
-        // SAFETY: as in Load: a matching tag says that the page maps to host memory at address + Addend, and the run is within the page.
-        TlbEntry* entry = _entries + ((address >> Page.Shift) & (SoftTlb.EntryCount - 1));
-        ulong tag = write ? entry->WriteTag : entry->ReadTag;
+        // SAFETY: as in Load: a matching bias says that the page maps to host memory at address + Addend, and the run is within the page.
+        TlbEntry* entry = _entries + ((address >> Page.Shift) & (TlbMemory.EntryCount - 1));
+        ulong offset = address + (write ? entry->WriteBias : entry->ReadBias);
         nint host = entry->Addend + (nint)address;
-        if (tag != ((address & ~Page.OffsetMask) | _generation)
+        if (offset >= Page.Size
             && !Translate(address, write ? MemoryAccess.Write : MemoryAccess.Read, out host))
         {
             run = default;

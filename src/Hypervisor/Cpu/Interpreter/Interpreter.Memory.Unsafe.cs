@@ -9,18 +9,17 @@ public sealed unsafe partial class Interpreter
 {
     private SoftTlb _tlb = null!;
     private TlbEntry* _entries;
-    private ulong _generation;
     private ulong _stamp;
 
     /// <summary>Whether the whole operand lies on a page that the TLB has for reading.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal bool IsReadable<T>(ulong address)
-        where T : unmanaged => Entry(address)->ReadTag == (((address + (ulong)(sizeof(T) - 1)) & ~Page.OffsetMask) | _generation);
+        where T : unmanaged => address + Entry(address)->ReadBias <= (ulong)(Page.Size - sizeof(T));
 
     /// <summary>Whether the whole operand lies on a page that the TLB has for writing.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal bool IsWritable<T>(ulong address)
-        where T : unmanaged => Entry(address)->WriteTag == (((address + (ulong)(sizeof(T) - 1)) & ~Page.OffsetMask) | _generation);
+        where T : unmanaged => address + Entry(address)->WriteBias <= (ulong)(Page.Size - sizeof(T));
 
     /// <summary>
     /// The operand in place, when <see cref="IsReadable{T}"/> or <see cref="IsWritable{T}"/> has said that it can be had. The question and the
@@ -90,7 +89,7 @@ public sealed unsafe partial class Interpreter
 
     /// <summary>The TLB entry that a translation of the address would be in.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private TlbEntry* Entry(ulong address) => _entries + ((address >> Page.Shift) & (SoftTlb.EntryCount - 1)); // SAFETY: the index is below the count.
+    private TlbEntry* Entry(ulong address) => _entries + ((address >> Page.Shift) & (TlbMemory.EntryCount - 1)); // SAFETY: the index is below the count.
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private bool LoadSlow<T>(ulong address, out T value)
@@ -149,10 +148,9 @@ public sealed unsafe partial class Interpreter
     /// <summary>Takes the current mode's TLB, after anything that may have changed its generation.</summary>
     private void UseTlb()
     {
-        // SAFETY: the entries are a pinned array that the TLB object keeps alive.
+        // SAFETY: the entries are pinned and live as long as the vCPU.
         _tlb = _state.Tlb;
-        _entries = (TlbEntry*)Unsafe.AsPointer(ref _tlb.First);
-        _generation = _tlb.Generation;
+        _entries = _tlb.Entries;
         _stamp = _tlb.Stamp;
     }
 }

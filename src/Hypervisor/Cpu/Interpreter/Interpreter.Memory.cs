@@ -63,14 +63,8 @@ public sealed partial class Interpreter
     /// <summary>Translates for a fetch. False: the fault is recorded.</summary>
     private bool TryFetchFrame(ulong address, out Mfn frame)
     {
-        ref TlbEntry entry = ref _tlb.Entry(address);
-        if (entry.ExecuteTag == ((address & ~Page.OffsetMask) | _generation))
-        {
-            nint host = entry.Addend + (nint)(address & ~Page.OffsetMask);
-            frame = Mfn.FromAddress((ulong)(host - _state.Memory.HostBase));
+        if (IsCanonical(address) && _tlb.TryFindCode(address, out frame))
             return true;
-        }
-
         return TryFrame(address, MemoryAccess.Execute, out frame);
     }
 
@@ -85,7 +79,7 @@ public sealed partial class Interpreter
     private bool TryFrame(ulong address, MemoryAccess access, out Mfn frame)
     {
         _protected = Mfn.Invalid;
-        if ((ulong)((long)(address << 16) >> 16) != address)
+        if (!IsCanonical(address))
         {
             frame = Mfn.Invalid;
             _exit = CpuExit.Exception(Vector.GeneralProtection);
@@ -112,9 +106,14 @@ public sealed partial class Interpreter
             code = false;
         }
 
-        _tlb.Fill(address, _state.Memory.HostBase + (nint)frame.Address, translation.Writable && !code, translation.Executable);
+        if (access == MemoryAccess.Execute)
+            _tlb.FillCode(address, frame);
+        else
+            _tlb.Fill(address, _state.Memory.HostBase + (nint)frame.Address, translation.Writable && !code);
         return true;
     }
+
+    private static bool IsCanonical(ulong address) => (ulong)((long)(address << 16) >> 16) == address;
 
     private const uint PageErrorForbidden = 5;
 

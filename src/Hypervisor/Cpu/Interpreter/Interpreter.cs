@@ -35,6 +35,8 @@ public sealed partial class Interpreter : ICpuEngine
     /// <summary>The next block is to hold one instruction only: a store into its own block, or single step.</summary>
     private bool _single;
 
+    private ulong _retired;
+
     public Interpreter(VcpuState state)
     {
         _state = state;
@@ -42,7 +44,7 @@ public sealed partial class Interpreter : ICpuEngine
     }
 
     /// <inheritdoc/>
-    public ulong InstructionsRetired { get; private set; }
+    public ulong? InstructionsRetired => _retired;
 
     /// <summary>The vCPU this engine runs.</summary>
     internal VcpuState State => _state;
@@ -70,8 +72,60 @@ public sealed partial class Interpreter : ICpuEngine
         while (!_exiting);
         _state.LeaveGuest();
         r.Rflags = (r.Rflags & ~LazyFlags.All) | Flags.ToBits();
-        InstructionsRetired += (ulong)(budget - _remaining);
+        _retired += (ulong)(budget - _remaining);
         return _exit;
+    }
+
+    /// <summary>
+    /// Executes the block at rip, for an engine that uses this one for what it does not do itself. The vCPU is in the guest before and after.
+    /// </summary>
+    /// <returns>Whether the run is over, for the reason in <paramref name="exit"/>.</returns>
+    internal bool RunBlock(out CpuExit exit)
+    {
+        ref RegisterFile r = ref _state.Registers;
+        _remaining = 1;
+        _exiting = false;
+        Flags.FromBits(r.Rflags);
+        UseTlb();
+        bool trap = (r.Rflags & RFlag.Trap) != 0;
+        _single |= trap;
+        if (TryEnter(ref r))
+        {
+            _faulted = false;
+            Handler.Loop(this, ref r, ref _current.First);
+            if (trap && !_exiting && !_faulted)
+                Leave(CpuExit.Exception(Vector.Debug));
+        }
+
+        r.Rflags = (r.Rflags & ~LazyFlags.All) | Flags.ToBits();
+        _retired += (ulong)(1 - _remaining);
+        exit = _exit;
+        return _exiting && exit.Reason != CpuExitReason.BudgetSpent;
+    }
+
+    /// <summary>As <see cref="RunBlock"/>, for one instruction.</summary>
+    internal bool RunOne(out CpuExit exit)
+    {
+        _single = true;
+        return RunBlock(out exit);
+    }
+
+    /// <summary>Translates for a fetch, for another engine. False: it faults.</summary>
+    internal bool TryFetch(ulong address, out Mfn frame, out CpuExit fault)
+    {
+        UseTlb();
+        bool ok = TryFetchFrame(address, out frame);
+        fault = _exit;
+        return ok;
+    }
+
+    /// <summary>As <see cref="TryFetch"/>, and says that code of the frame is about to be decoded.</summary>
+    internal bool TryFetchForDecoding(ulong address, out Mfn frame, out CpuExit fault)
+    {
+        UseTlb();
+        bool ok = TryMarkCode(address, out frame, out _, out _);
+        fault = _exit;
+        return ok;
     }
 
     /// <summary>Ends the run after the current op; registers and rip must be right by then.</summary>

@@ -16,7 +16,7 @@ namespace Xen.Cpu;
 /// What an engine decoded is valid as long as the word is what <see cref="MarkCode"/> returned.
 /// </summary>
 /// <remarks>Any thread. Whoever writes guest memory past a TLB (hypercall results, grant copies, backends, the builder) calls <see cref="NoteWrite"/> too.</remarks>
-public sealed unsafe class CodeMap : IDisposable
+public sealed unsafe partial class CodeMap : IDisposable
 {
     private const uint CodeBit = 1;
 
@@ -59,7 +59,11 @@ public sealed unsafe class CodeMap : IDisposable
         {
             uint seen = Interlocked.CompareExchange(ref word, (before & ~CodeBit) + 2, before);
             if (seen == before)
+            {
+                Publish(frame);
                 return;
+            }
+
             before = seen;
         }
     }

@@ -163,7 +163,7 @@ public sealed class MmuHypercallTests : IDisposable
     public void Flushes_ReachWhomTheyName(MmuextCommand command, int expected)
     {
         foreach (Vcpu vcpu in _guest.Domain.Vcpus)
-            vcpu.State.KernelTlb.Fill(0x5000, 0, write: true, execute: false);
+            vcpu.State.KernelTlb.Fill(0x5000, 0, write: true);
         _guest.Guest.WriteWords(Arguments + Done, 0xFFFF_FFFF_FFFF_FF06);
         Assert.Equal(0, _guest.Extended(command, 0x5000, Arguments + Done));
         for (int i = 0; i < 3; i++)
@@ -180,8 +180,8 @@ public sealed class MmuHypercallTests : IDisposable
     public void Invlpg_DropsOnePage()
     {
         VcpuState state = _guest.Vcpu.State;
-        state.KernelTlb.Fill(0x5000, 0, write: true, execute: false);
-        state.KernelTlb.Fill(0x6000, 0, write: true, execute: false);
+        state.KernelTlb.Fill(0x5000, 0, write: true);
+        state.KernelTlb.Fill(0x6000, 0, write: true);
         Assert.Equal(0, _guest.Extended(MmuextCommand.InvlpgLocal, 0x5123));
         Assert.False(IsCached(state, 0x5000));
         Assert.True(IsCached(state, 0x6000));
@@ -219,7 +219,7 @@ public sealed class MmuHypercallTests : IDisposable
     {
         VcpuState state = _guest.Vcpu.State;
         ulong address = TestGuest.AddressOf(First);
-        state.KernelTlb.Fill(address, 0, write: true, execute: false);
+        state.KernelTlb.Fill(address, 0, write: true);
         _guest.Protect(First);
         Assert.True(IsCached(state, address));
         Assert.Equal(0, _guest.Pin(1, First));
@@ -242,7 +242,7 @@ public sealed class MmuHypercallTests : IDisposable
         var engine = new Thread(() =>
         {
             other.EnterGuest();
-            other.KernelTlb.Fill(TestGuest.AddressOf(First), 0, write: true, execute: false);
+            other.KernelTlb.Fill(TestGuest.AddressOf(First), 0, write: true);
             entered.Set();
             SpinWait.SpinUntil(() => other.HasRequests);
             Volatile.Write(ref flushed, true);
@@ -259,5 +259,5 @@ public sealed class MmuHypercallTests : IDisposable
     }
 
     private static bool IsCached(VcpuState state, ulong address) =>
-        state.KernelTlb.Entry(address).WriteTag == ((address & ~Page.OffsetMask) | state.KernelTlb.Generation);
+        state.KernelTlb.CanWrite(address);
 }

@@ -106,7 +106,7 @@ internal sealed class PagingGuest : IDisposable
 
     private sealed class NoEngine : ICpuEngine
     {
-        public ulong InstructionsRetired => 0;
+        public ulong? InstructionsRetired => 0;
 
         public CpuExit Run(long budget) => new(CpuExitReason.BudgetSpent);
     }

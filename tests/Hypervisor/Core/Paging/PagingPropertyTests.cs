@@ -56,7 +56,7 @@ public sealed class PagingPropertyTests
                 ulong address = TestGuest.AddressOf(random.Next(FirstPage, LastPage + 1));
                 Translation translation = PageWalker.Walk(guest.Machine.Memory, state.KernelRoot, address, MemoryAccess.Write);
                 if (translation.Present && guest.Domain.MayAccess(translation.Frame, write: true))
-                    state.KernelTlb.Fill(address, 0, write: true, execute: false);
+                    state.KernelTlb.Fill(address, 0, write: true);
                 if (state.HasRequests)
                     state.TakeFlush();
             }

@@ -1,0 +1,87 @@
+using System.Globalization;
+using System.Text;
+using Iced.Intel;
+using Xen.Abi;
+
+namespace Xen.Cpu;
+
+/// <summary>What the interpreter did in a block, for the report of a difference.</summary>
+internal sealed class EngineTrace(RegisterFile start)
+{
+    private const int MaxInstructionLength = 15;
+    private static readonly string[] Names = ["rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15"];
+
+    private readonly List<Instruction> _instructions = [];
+    private ulong _ignoredFlags;
+    private string _memory = "";
+
+    /// <summary>Notes the instruction at rip, which is about to be executed.</summary>
+    public void Add(VcpuState state)
+    {
+        Span<byte> code = stackalloc byte[MaxInstructionLength];
+        int length = Fetch(state, state.Registers.Rip, code);
+        var decoder = Iced.Intel.Decoder.Create(64, code[..length].ToArray());
+        decoder.IP = state.Registers.Rip;
+        decoder.Decode(out Instruction instruction);
+        _instructions.Add(instruction);
+        ulong undefined = FlagBits.Of(instruction.RflagsUndefined);
+        _ignoredFlags = (_ignoredFlags & ~FlagBits.Of(instruction.RflagsModified)) | undefined;
+        if (instruction.Mnemonic is Mnemonic.Shl or Mnemonic.Sal or Mnemonic.Shr or Mnemonic.Sar or Mnemonic.Shld or Mnemonic.Shrd or Mnemonic.Rol or Mnemonic.Ror or Mnemonic.Rcl or Mnemonic.Rcr)
+            _ignoredFlags |= FlagBits.Of(instruction.RflagsUndefined);
+    }
+
+    /// <summary>Whether the states agree, but for flags that are undefined.</summary>
+    public bool IsSame(in RegisterFile translated, in RegisterFile interpreted)
+    {
+        if (translated.Rip != interpreted.Rip || translated.Mxcsr != interpreted.Mxcsr)
+            return false;
+        for (int i = 0; i < 16; i++)
+        {
+            if (translated.Gpr[i] != interpreted.Gpr[i] || translated.Xmm[i] != interpreted.Xmm[i])
+                return false;
+        }
+
+        return ((translated.Rflags ^ interpreted.Rflags) & ~(_ignoredFlags | DeadFlags)) == 0;
+    }
+
+    /// <summary>Flags that nobody reads behind the block.</summary>
+    public ulong DeadFlags { get; set; }
+
+    public void NoteMemory(Mfn frame, int offset, byte[] translated) =>
+        _memory = $"memory differs in frame {frame} at {offset:x}; the translator has {Convert.ToHexString(translated.AsSpan(offset & ~7, 8))}";
+
+    public string Report(in RegisterFile translated, VcpuState state)
+    {
+        var text = new StringBuilder("the engines differ:\n");
+        foreach (Instruction instruction in _instructions)
+            text.AppendLine(CultureInfo.InvariantCulture, $"  {instruction.IP:x}  {instruction}");
+        Line(text, "rip", start.Rip, translated.Rip, state.Registers.Rip);
+        Line(text, "rflags", start.Rflags, translated.Rflags, state.Registers.Rflags);
+        Line(text, "mxcsr", start.Mxcsr, translated.Mxcsr, state.Registers.Mxcsr);
+        for (int i = 0; i < 16; i++)
+            Line(text, Names[i], start.Gpr[i], translated.Gpr[i], state.Registers.Gpr[i]);
+        for (int i = 0; i < 16; i++)
+        {
+            if (translated.Xmm[i] != state.Registers.Xmm[i])
+                text.AppendLine(CultureInfo.InvariantCulture, $"  xmm{i} {translated.Xmm[i]} {state.Registers.Xmm[i]}");
+        }
+
+        return text.Append(_memory).ToString();
+    }
+
+    private static void Line(StringBuilder text, string name, ulong before, ulong translated, ulong interpreted) =>
+        text.AppendLine(CultureInfo.InvariantCulture, $"  {name,-6} {before:x16} -> translator {translated:x16}, interpreter {interpreted:x16}{(translated == interpreted ? "" : "  <--")}");
+
+    private static int Fetch(VcpuState state, ulong address, Span<byte> code)
+    {
+        for (int i = 0; i < code.Length; i++)
+        {
+            Translation translation = PageWalker.Walk(state.Memory, state.Root, address + (ulong)i, MemoryAccess.Execute);
+            if (!translation.Present)
+                return i;
+            code[i] = state.Memory.Frame(translation.Frame)[(int)((address + (ulong)i) & Page.OffsetMask)];
+        }
+
+        return code.Length;
+    }
+}

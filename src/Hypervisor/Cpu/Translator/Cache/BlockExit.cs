@@ -1,0 +1,52 @@
+using Iced.Intel;
+
+namespace Xen.Cpu;
+
+/// <summary>Why emitted code leaves a block.</summary>
+internal enum BlockExitKind : byte
+{
+    /// <summary>To a known guest address. The jump can be patched to go to that block.</summary>
+    Direct,
+
+    /// <summary>The interpreter is to execute the instruction.</summary>
+    Interpret,
+
+    /// <summary>SYSCALL; the address is behind it.</summary>
+    SystemCall,
+
+    /// <summary>The TLB does not let an access pass.</summary>
+    Miss,
+
+    /// <summary>The TLB does not let a group of accesses pass together.</summary>
+    GroupMiss,
+}
+
+/// <summary>A place where emitted code leaves its block. Its number is in the context when it has done so.</summary>
+internal struct BlockExit
+{
+    public BlockExitKind Kind;
+
+    /// <summary>Whether a missed access writes.</summary>
+    public bool Writes;
+
+    /// <summary>The instruction, for statistics.</summary>
+    public Code Code;
+
+    /// <summary>Length of the missed access. <b>Units</b>: bytes.</summary>
+    public ushort Size;
+
+    /// <summary>For misses and the interpreter's instructions: the arithmetic flags that hold what they should.</summary>
+    public RflagsBits Live;
+
+    /// <summary>The block's number.</summary>
+    public int Block;
+
+    /// <summary>For patching: the jump's displacement; for a group's miss, where a jump can be written.</summary>
+    public int Site;
+
+    /// <summary>Where the check begins that a filled TLB is to be put to again.</summary>
+    public int Resume;
+
+    /// <summary>The guest address to go on at.</summary>
+    public ulong Rip;
+}

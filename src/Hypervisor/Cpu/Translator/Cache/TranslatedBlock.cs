@@ -1,0 +1,60 @@
+using Xen.Abi;
+
+namespace Xen.Cpu;
+
+/// <summary>What a block was translated for, besides its address: code for one kind is never entered in another.</summary>
+[Flags]
+internal enum BlockVariant : byte
+{
+    Kernel = 0,
+
+    /// <summary>User mode: its own TLB.</summary>
+    User = 1,
+
+    /// <summary>CR0.TS is set: SSE instructions fault.</summary>
+    TaskSwitched = 2,
+
+    /// <summary>What the vCPU's state decides. The rest is chosen by the engine.</summary>
+    StateMask = User | TaskSwitched,
+
+    /// <summary>Every access has its own check.</summary>
+    Careful = 4,
+}
+
+/// <summary>
+/// A translated block. Its entries lie one behind the other, each with a check less:
+/// <code>
+/// Indirect   is the target really this block's address?          (from the jump table)
+/// Far        is the page still mapped to the same frame?         (from another page)
+/// Backward   does a request wait?                                (from behind, so that no loop goes without)
+/// Body                                                           (from before, on the same page)
+/// </code>
+/// </summary>
+internal struct TranslatedBlock
+{
+    public ulong Rip;
+    public Mfn Frame;
+    public BlockVariant Variant;
+
+    /// <summary>The frame that its only instruction continues in, or invalid.</summary>
+    public Mfn Tail;
+
+    /// <summary>Its code was written: nobody enters it any more.</summary>
+    public bool IsDead;
+
+    public int Indirect;
+    public int Far;
+    public int Backward;
+    public int Body;
+
+    /// <summary>The next block in its bucket, or -1.</summary>
+    public int NextInBucket;
+
+    /// <summary>The next block of its frame, or -1.</summary>
+    public int NextInFrame;
+
+    /// <summary>The next block of its tail's frame, or -1.</summary>
+    public int NextInTail;
+
+    public readonly bool CrossesPage => Tail != Mfn.Invalid;
+}

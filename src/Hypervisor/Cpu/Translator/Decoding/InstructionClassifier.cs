@@ -1,0 +1,334 @@
+using System.Numerics;
+using Iced.Intel;
+
+namespace Xen.Cpu;
+
+/// <summary>Decides how an instruction is translated. What it does not know for certain is left to the interpreter.</summary>
+internal sealed class InstructionClassifier
+{
+    public const RflagsBits Arithmetic = RflagsBits.CF | RflagsBits.PF | RflagsBits.AF | RflagsBits.ZF | RflagsBits.SF | RflagsBits.OF;
+
+    /// <summary>By <see cref="Code"/>: whether the instruction may be re-encoded.</summary>
+    private static readonly bool[] Plain = MakePlain();
+
+    private readonly InstructionInfoFactory _information = new();
+
+    /// <summary>
+    /// Other codes for what the host would take for something else, or has no general form of: TZCNT and LZCNT are BSF and BSR to a guest whose
+    /// processor does not have them; moves to and from absolute addresses.
+    /// </summary>
+    private static Code Substitute(Code code) => code switch
+    {
+        Code.Tzcnt_r16_rm16 => Code.Bsf_r16_rm16,
+        Code.Tzcnt_r32_rm32 => Code.Bsf_r32_rm32,
+        Code.Tzcnt_r64_rm64 => Code.Bsf_r64_rm64,
+        Code.Lzcnt_r16_rm16 => Code.Bsr_r16_rm16,
+        Code.Lzcnt_r32_rm32 => Code.Bsr_r32_rm32,
+        Code.Lzcnt_r64_rm64 => Code.Bsr_r64_rm64,
+        Code.Mov_AL_moffs8 => Code.Mov_r8_rm8,
+        Code.Mov_AX_moffs16 => Code.Mov_r16_rm16,
+        Code.Mov_EAX_moffs32 => Code.Mov_r32_rm32,
+        Code.Mov_RAX_moffs64 => Code.Mov_r64_rm64,
+        Code.Mov_moffs8_AL => Code.Mov_rm8_r8,
+        Code.Mov_moffs16_AX => Code.Mov_rm16_r16,
+        Code.Mov_moffs32_EAX => Code.Mov_rm32_r32,
+        Code.Mov_moffs64_RAX => Code.Mov_rm64_r64,
+        _ => code,
+    };
+
+    /// <summary>Fills in everything but what depends on the neighbours.</summary>
+    /// <param name="guest">Its code is set.</param>
+    /// <param name="floatingPoint">Whether SSE instructions may be executed; otherwise the interpreter raises #NM.</param>
+    public void Classify(ref GuestInstruction guest, bool floatingPoint)
+    {
+        guest.Code.Code = Substitute(guest.Code.Code);
+        ref readonly Instruction code = ref guest.Code;
+        guest.Operand = default;
+        guest.Stack = default;
+        guest.Kind = KindOf(in code);
+        if (guest.Kind is InstructionKind.Plain && !floatingPoint && UsesVector(in code))
+            guest.Kind = InstructionKind.Interpret;
+        if (guest.Kind is not (InstructionKind.Interpret or InstructionKind.Nothing or InstructionKind.Address or InstructionKind.RepeatString))
+            AddAccesses(ref guest);
+        SetFlags(ref guest);
+    }
+
+    private static InstructionKind KindOf(in Instruction code)
+    {
+        switch (code.FlowControl)
+        {
+            case FlowControl.UnconditionalBranch:
+                return code.Code is Code.Jmp_rel8_64 or Code.Jmp_rel32_64 ? InstructionKind.Jump : InstructionKind.Interpret;
+            case FlowControl.IndirectBranch:
+                return code.Code == Code.Jmp_rm64 && IsPlainAddress(in code) ? InstructionKind.JumpIndirect : InstructionKind.Interpret;
+            case FlowControl.ConditionalBranch:
+                return code.IsJccShortOrNear && code.Op0Kind == OpKind.NearBranch64 ? InstructionKind.ConditionalJump : InstructionKind.Interpret;
+            case FlowControl.Call:
+                return code.Code switch
+                {
+                    Code.Call_rel32_64 => InstructionKind.Call,
+                    Code.Syscall => InstructionKind.SystemCall,
+                    _ => InstructionKind.Interpret,
+                };
+            case FlowControl.IndirectCall:
+                return code.Code == Code.Call_rm64 && !(code.Op0Kind == OpKind.Register && code.Op0Register == Register.RSP) && IsPlainAddress(in code) ? InstructionKind.CallIndirect : InstructionKind.Interpret;
+            case FlowControl.Return:
+                return code.Code is Code.Retnq or Code.Retnq_imm16 ? InstructionKind.Return : InstructionKind.Interpret;
+            case FlowControl.Next:
+                break;
+            default:
+                return InstructionKind.Interpret;
+        }
+
+        switch (code.Mnemonic)
+        {
+            case Mnemonic.Nop or Mnemonic.Endbr64 or Mnemonic.Endbr32 or Mnemonic.Reservednop or Mnemonic.Rdsspd or Mnemonic.Rdsspq
+                or Mnemonic.Prefetchnta or Mnemonic.Prefetcht0 or Mnemonic.Prefetcht1 or Mnemonic.Prefetcht2 or Mnemonic.Prefetchw or Mnemonic.Prefetch:
+                return InstructionKind.Nothing;
+            case Mnemonic.Lea:
+                return code.Code == Code.Lea_r16_m ? InstructionKind.Interpret : InstructionKind.Address;
+            case Mnemonic.Div or Mnemonic.Idiv:
+                return code.Code is Code.Div_rm32 or Code.Div_rm64 or Code.Idiv_rm32 or Code.Idiv_rm64 && IsPlainAddress(in code) ? InstructionKind.Divide : InstructionKind.Interpret;
+            case Mnemonic.Push:
+                return code.Code is Code.Push_r64 or Code.Push_rm64 or Code.Pushq_imm8 or Code.Pushq_imm32 && IsPlainAddress(in code) ? InstructionKind.Push : InstructionKind.Interpret;
+            case Mnemonic.Pop:
+                return code.Code is Code.Pop_r64 or Code.Pop_rm64 && code.Op0Kind == OpKind.Register && code.Op0Register != Register.RSP
+                    ? InstructionKind.Pop : InstructionKind.Interpret;
+            case Mnemonic.Leave:
+                return code.Code == Code.Leaveq ? InstructionKind.Leave : InstructionKind.Interpret;
+            case Mnemonic.Movsb or Mnemonic.Movsw or Mnemonic.Movsd or Mnemonic.Movsq or Mnemonic.Stosb or Mnemonic.Stosw or Mnemonic.Stosd or Mnemonic.Stosq
+                when code.HasRepPrefix && code.IsStringInstruction:
+                return IsPlainString(in code) ? InstructionKind.RepeatString : InstructionKind.Interpret;
+        }
+
+        if (code.Code is Code.Mov_r32m16_Sreg or Code.Mov_r64m16_Sreg && code.Op0Kind == OpKind.Register)
+            return InstructionKind.ReadSegment;
+        if (!Plain[(int)code.Code] || NeedsCare(in code))
+            return InstructionKind.Interpret;
+
+        // The bit's number moves the address.
+        bool movesAddress = code.Mnemonic is Mnemonic.Bt or Mnemonic.Bts or Mnemonic.Btr or Mnemonic.Btc
+            && code.Op0Kind == OpKind.Memory && code.Op1Kind == OpKind.Register;
+        return movesAddress ? InstructionKind.BitTest : InstructionKind.Plain;
+    }
+
+    private static bool IsPlainAddress(in Instruction code) =>
+        (code.MemoryBase == Register.None && code.MemoryIndex == Register.None)
+        || code.IsIPRelativeMemoryOperand || (long)code.MemoryDisplacement64 == (int)code.MemoryDisplacement64;
+
+    private static bool IsPlainString(in Instruction code) =>
+        code.SegmentPrefix == Register.None
+        && code.Op0Kind is OpKind.MemoryESRDI
+        && code.Op1Kind is OpKind.MemorySegRSI or OpKind.Register;
+
+    /// <summary>Operands with which an otherwise plain instruction is not.</summary>
+    private static bool NeedsCare(in Instruction code)
+    {
+        for (int i = 0; i < code.OpCount; i++)
+        {
+            if (code.GetOpKind(i) == OpKind.Memory)
+            {
+                // Unsigned displacements of 32 bits do not fit into other forms.
+                if (!IsPlainAddress(in code))
+                    return true;
+                if (code.MemoryIndex.IsVectorRegister())
+                    return true;
+            }
+            else if (code.GetOpKind(i) == OpKind.Register && !IsPlainRegister(code.GetOpRegister(i)))
+            {
+                return true;
+            }
+        }
+
+        return !FitsScratch(in code);
+    }
+
+    /// <summary>Whether there are scratch registers for all displaced register operands; and whether high-byte registers can be had, which exclude the new registers.</summary>
+    private static bool FitsScratch(in Instruction code)
+    {
+        int first = -1, second = -1, available = 2;
+        bool high = false, stack = false;
+        for (int i = 0; i < code.OpCount; i++)
+        {
+            if (code.GetOpKind(i) == OpKind.Memory)
+                available = 1;
+            if (code.GetOpKind(i) != OpKind.Register || !code.GetOpRegister(i).IsGPR())
+                continue;
+            Register register = code.GetOpRegister(i);
+            high |= register is >= Register.AH and <= Register.BH;
+            int number = register.GetFullRegister().GetNumber();
+            stack |= number == RegisterMap.GuestRsp && register is not Register.AH;
+            if (!RegisterMap.IsDisplaced(number) || number == first || number == second)
+                continue;
+            if (first < 0)
+                first = number;
+            else if (second < 0)
+                second = number;
+            else
+                return false;
+        }
+
+        int needed = first < 0 ? 0 : second < 0 ? 1 : 2;
+        return needed <= available && !(high && stack);
+    }
+
+    private static bool IsPlainRegister(Register register) => register.IsGPR() || register is >= Register.XMM0 and <= Register.XMM15;
+
+    private static bool UsesVector(in Instruction code)
+    {
+        if (code.Mnemonic is Mnemonic.Lfence or Mnemonic.Mfence or Mnemonic.Sfence or Mnemonic.Pause or Mnemonic.Movnti or Mnemonic.Crc32 or Mnemonic.Popcnt)
+            return false;
+        foreach (CpuidFeature feature in code.CpuidFeatures)
+        {
+            if (feature is CpuidFeature.SSE or CpuidFeature.SSE2 or CpuidFeature.SSE3 or CpuidFeature.SSSE3 or CpuidFeature.SSE4_1 or CpuidFeature.SSE4_2)
+                return true;
+        }
+
+        return false;
+    }
+
+    private void AddAccesses(ref GuestInstruction guest)
+    {
+        ref readonly Instruction code = ref guest.Code;
+        switch (guest.Kind)
+        {
+            case InstructionKind.Push:
+            case InstructionKind.Call:
+            case InstructionKind.CallIndirect:
+                guest.Stack = new MemoryUse { Size = 8, Alignment = 1, Writes = true, Base = RegisterMap.GuestRsp, Displacement = -8 };
+                break;
+            case InstructionKind.Pop:
+            case InstructionKind.Return:
+                guest.Stack = new MemoryUse { Size = 8, Alignment = 1, Base = RegisterMap.GuestRsp };
+                break;
+            case InstructionKind.Leave:
+                guest.Stack = new MemoryUse { Size = 8, Alignment = 1, Base = 5 };
+                break;
+        }
+
+        for (int i = 0; i < code.OpCount; i++)
+        {
+            if (code.GetOpKind(i) == OpKind.Memory)
+            {
+                guest.Operand = OperandOf(in code, i);
+
+                // A register's high byte is turned into its low byte for the while, so that the register cannot be a base.
+                if (guest.Kind == InstructionKind.BitTest || HasHighByte(in code))
+                    guest.Operand.Base = -1;
+                if (guest.Operand.Size == 0)
+                    guest.Kind = InstructionKind.Interpret;
+            }
+        }
+    }
+
+    private MemoryUse OperandOf(in Instruction code, int operand)
+    {
+        OpAccess access = _information.GetInfo(in code, InstructionInfoOptions.NoRegisterUsage).GetOpAccess(operand);
+        int size = code.MemorySize.GetSize();
+        bool atomic = code.HasLockPrefix || code.Mnemonic == Mnemonic.Xchg;
+        bool aligned = size == 16 && code.Mnemonic is not (Mnemonic.Movups or Mnemonic.Movupd or Mnemonic.Movdqu or Mnemonic.Lddqu
+            or Mnemonic.Pcmpestri or Mnemonic.Pcmpestrm or Mnemonic.Pcmpistri or Mnemonic.Pcmpistrm);
+        if (size > 16 || !BitOperations.IsPow2(size))
+            return default;
+        return new MemoryUse
+        {
+            Size = (byte)size,
+            Alignment = (byte)(atomic || aligned ? size : 1),
+            Writes = access is OpAccess.Write or OpAccess.CondWrite or OpAccess.ReadWrite or OpAccess.ReadCondWrite,
+            Base = BaseOf(in code),
+            Displacement = (int)code.MemoryDisplacement64,
+        };
+    }
+
+    /// <summary>The guest register of an address that is register and constant, or -1.</summary>
+    private static sbyte BaseOf(in Instruction code) =>
+        code.MemoryIndex == Register.None && code.MemoryBase.IsGPR64() && code.MemorySegment is not (Register.FS or Register.GS)
+            ? (sbyte)code.MemoryBase.GetNumber() : (sbyte)-1;
+
+    private static bool HasHighByte(in Instruction code)
+    {
+        for (int i = 0; i < code.OpCount; i++)
+        {
+            if (code.GetOpKind(i) == OpKind.Register && code.GetOpRegister(i) is >= Register.AH and <= Register.BH)
+                return true;
+        }
+
+        return false;
+    }
+
+    private static void SetFlags(ref GuestInstruction guest)
+    {
+        ref readonly Instruction code = ref guest.Code;
+        switch (guest.Kind)
+        {
+            // What the interpreter does with the flags, and what the hypervisor shows of them, is not looked into.
+            case InstructionKind.Interpret or InstructionKind.SystemCall:
+                guest.Reads = Arithmetic;
+                guest.Kills = RflagsBits.None;
+                return;
+            case InstructionKind.Nothing:
+                guest.Reads = guest.Kills = RflagsBits.None;
+                return;
+        }
+
+        guest.Reads = code.RflagsRead & Arithmetic;
+        guest.Kills = (code.RflagsModified & Arithmetic) & ~guest.Reads;
+
+        // A shift by zero leaves the flags alone.
+        if (code.Mnemonic is Mnemonic.Shl or Mnemonic.Sal or Mnemonic.Shr or Mnemonic.Sar or Mnemonic.Rol or Mnemonic.Ror or Mnemonic.Rcl or Mnemonic.Rcr or Mnemonic.Shld or Mnemonic.Shrd
+            && (code.GetOpKind(code.OpCount - 1) == OpKind.Register || (code.GetImmediate(code.OpCount - 1) & 0x1F) == 0))
+        {
+            guest.Kills = RflagsBits.None;
+        }
+    }
+
+    private static bool[] MakePlain()
+    {
+        var plain = new bool[(int)Enum.GetValues<Code>().Max() + 1];
+        foreach (Code code in Enum.GetValues<Code>())
+            plain[(int)code] = IsPlain(code);
+        return plain;
+    }
+
+    private static bool IsPlain(Code code)
+    {
+        if (code.Encoding() != EncodingKind.Legacy || code.IsPrivileged() || code.IsStackInstruction() || code.FlowControl() != FlowControl.Next
+            || !code.ToOpCode().Mode64 || code.ToOpCode().AddressSize == 16)
+        {
+            return false;
+        }
+
+        if (Substitute(code) != code)
+            return false;
+        foreach (CpuidFeature feature in code.CpuidFeatures())
+        {
+            if (feature is not (CpuidFeature.INTEL8086 or CpuidFeature.INTEL186 or CpuidFeature.INTEL386 or CpuidFeature.INTEL486 or CpuidFeature.X64 or CpuidFeature.CMOV
+                or CpuidFeature.SSE or CpuidFeature.SSE2 or CpuidFeature.SSE3 or CpuidFeature.SSSE3 or CpuidFeature.SSE4_1 or CpuidFeature.SSE4_2
+                or CpuidFeature.POPCNT or CpuidFeature.CX8 or CpuidFeature.CMPXCHG16B or CpuidFeature.PAUSE))
+            {
+                return false;
+            }
+        }
+
+        return code.Mnemonic() is not (
+            Mnemonic.Lodsb or Mnemonic.Lodsw or Mnemonic.Lodsd or Mnemonic.Lodsq or Mnemonic.Scasb or Mnemonic.Scasw or Mnemonic.Scasd or Mnemonic.Scasq
+            or Mnemonic.Cmpsb or Mnemonic.Cmpsw or Mnemonic.Cmpsq or Mnemonic.Movsb or Mnemonic.Movsw or Mnemonic.Movsq
+            or Mnemonic.Stosb or Mnemonic.Stosw or Mnemonic.Stosd or Mnemonic.Stosq or Mnemonic.Insb or Mnemonic.Insw or Mnemonic.Insd or Mnemonic.Outsb or Mnemonic.Outsw or Mnemonic.Outsd
+            or Mnemonic.Xlatb or Mnemonic.Maskmovq or Mnemonic.Maskmovdqu or Mnemonic.Ldmxcsr or Mnemonic.Stmxcsr or Mnemonic.Cpuid
+            or Mnemonic.In or Mnemonic.Out or Mnemonic.Cli or Mnemonic.Sti or Mnemonic.Cld or Mnemonic.Std or Mnemonic.Hlt or Mnemonic.Wait
+            or Mnemonic.Lar or Mnemonic.Lsl or Mnemonic.Verr or Mnemonic.Verw or Mnemonic.Str or Mnemonic.Sldt or Mnemonic.Smsw or Mnemonic.Sgdt or Mnemonic.Sidt
+            or Mnemonic.Lfs or Mnemonic.Lgs or Mnemonic.Lss or Mnemonic.Enter or Mnemonic.Invd or Mnemonic.Wbinvd or Mnemonic.Invlpg or Mnemonic.Rsm or Mnemonic.Ud0 or Mnemonic.Ud1 or Mnemonic.Ud2
+            or Mnemonic.INVALID or Mnemonic.Db or Mnemonic.Dw or Mnemonic.Dd or Mnemonic.Dq or Mnemonic.Div or Mnemonic.Idiv or Mnemonic.Lea
+            or Mnemonic.Bt or Mnemonic.Bts or Mnemonic.Btr or Mnemonic.Btc)
+            && !IsOtherForm(code) || IsRegisterBitTest(code);
+    }
+
+    private static bool IsOtherForm(Code code) => code is Code.Movsd_m32_m32 or Code.Cmpsd_m32_m32;
+
+    /// <summary>Bit tests whose memory operand, if they have one, is where its address says: the bit number is a constant.</summary>
+    private static bool IsRegisterBitTest(Code code) => code is
+        Code.Bt_rm16_imm8 or Code.Bt_rm32_imm8 or Code.Bt_rm64_imm8 or Code.Bts_rm16_imm8 or Code.Bts_rm32_imm8 or Code.Bts_rm64_imm8
+        or Code.Btr_rm16_imm8 or Code.Btr_rm32_imm8 or Code.Btr_rm64_imm8 or Code.Btc_rm16_imm8 or Code.Btc_rm32_imm8 or Code.Btc_rm64_imm8
+        or Code.Bt_rm16_r16 or Code.Bt_rm32_r32 or Code.Bt_rm64_r64 or Code.Bts_rm16_r16 or Code.Bts_rm32_r32 or Code.Bts_rm64_r64
+        or Code.Btr_rm16_r16 or Code.Btr_rm32_r32 or Code.Btr_rm64_r64 or Code.Btc_rm16_r16 or Code.Btc_rm32_r32 or Code.Btc_rm64_r64;
+}

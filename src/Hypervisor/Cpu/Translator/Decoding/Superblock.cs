@@ -1,0 +1,158 @@
+using Iced.Intel;
+using Xen.Abi;
+
+namespace Xen.Cpu;
+
+/// <summary>
+/// A run of guest instructions on one page that is translated in one piece: entered at its start only, left at its end or by a conditional jump.
+/// Decoded here, with what the passes over it find out: which flags are alive where, and which accesses share a check.
+/// </summary>
+internal sealed class Superblock
+{
+    public const int MaxInstructions = 24;
+
+    /// <summary>How far is looked behind an exit for instructions that kill the flags.</summary>
+    private const int MaxLookAhead = 6;
+
+    private readonly byte[] _code = new byte[Page.Size * 2];
+    private readonly CodeWindow _window = new();
+    private readonly Decoder _decoder;
+    private readonly InstructionClassifier _classifier = new();
+    private readonly GuestInstruction[] _instructions = new GuestInstruction[MaxInstructions];
+    private GuestInstruction _ahead;
+    private int _count;
+    private int _length;
+
+    public Superblock() => _decoder = Decoder.Create(64, _window);
+
+    /// <summary>Address of the first instruction.</summary>
+    public ulong Rip { get; private set; }
+
+    /// <summary>Address behind the last instruction.</summary>
+    public ulong End { get; private set; }
+
+    public Span<GuestInstruction> Instructions => _instructions.AsSpan(0, _count);
+
+    /// <summary>Flags that are alive behind the last instruction, if control gets there.</summary>
+    public RflagsBits LiveAtEnd { get; private set; }
+
+    /// <summary>Whether an instruction leaves the block for good.</summary>
+    public static bool Ends(InstructionKind kind) =>
+        kind is InstructionKind.Interpret or InstructionKind.SystemCall or InstructionKind.Call or InstructionKind.CallIndirect or InstructionKind.Return
+            or InstructionKind.Jump or InstructionKind.JumpIndirect;
+
+    /// <summary>Decodes a block.</summary>
+    /// <param name="rip">Where it begins.</param>
+    /// <param name="page">The page that it is on.</param>
+    /// <param name="floatingPoint">Whether SSE instructions may be executed.</param>
+    /// <param name="grouped">Whether accesses share checks.</param>
+    /// <returns>False: the first instruction continues on the next page.</returns>
+    public bool TryDecode(ulong rip, ReadOnlySpan<byte> page, bool floatingPoint, bool grouped)
+    {
+        page.CopyTo(_code);
+        _length = Page.Size;
+        return Decode(rip, floatingPoint, grouped, MaxInstructions);
+    }
+
+    /// <summary>Decodes the one instruction that crosses from a page into the next.</summary>
+    public bool TryDecodeCrossing(ulong rip, ReadOnlySpan<byte> page, ReadOnlySpan<byte> tail, bool floatingPoint)
+    {
+        page.CopyTo(_code);
+        tail.CopyTo(_code.AsSpan(Page.Size));
+        _length = Page.Size * 2;
+        return Decode(rip, floatingPoint, grouped: false, 1);
+    }
+
+    private bool Decode(ulong rip, bool floatingPoint, bool grouped, int limit)
+    {
+        Rip = rip;
+        _count = 0;
+        Seek(rip);
+        bool ended = false;
+        while (!ended && _count < limit)
+        {
+            ref GuestInstruction next = ref _instructions[_count];
+            if (!TryRead(ref next, floatingPoint))
+            {
+                if (_count == 0)
+                    return false;
+                break;
+            }
+
+            // What the interpreter executes begins a block of its own, so that it is found again.
+            if (next.Kind == InstructionKind.Interpret && _count > 0)
+                break;
+            _count++;
+            ended = Ends(next.Kind) || (next.Kind == InstructionKind.ConditionalJump && next.Code.NearBranchTarget <= next.Code.IP);
+        }
+
+        End = _instructions[_count - 1].Code.NextIP;
+        SetLiveness();
+        if (grouped)
+            AccessGroups.Find(Instructions);
+        return true;
+    }
+
+    /// <summary>Flags that may be alive where a block of this page goes to.</summary>
+    public RflagsBits LiveBetween(ulong block, ulong target, ReadOnlySpan<byte> page)
+    {
+        page.CopyTo(_code);
+        _length = Page.Size;
+        Rip = block;
+        return LiveAt(target);
+    }
+
+    private void Seek(ulong rip)
+    {
+        _window.Load(_code, (int)(rip & Page.OffsetMask), _length);
+        _decoder.IP = rip;
+    }
+
+    private bool TryRead(ref GuestInstruction into, bool floatingPoint)
+    {
+        _decoder.Decode(out into.Code);
+        if (_decoder.LastError == DecoderError.NoMoreBytes)
+            return false;
+        _classifier.Classify(ref into, floatingPoint);
+        return true;
+    }
+
+    private void SetLiveness()
+    {
+        ref GuestInstruction last = ref _instructions[_count - 1];
+        LiveAtEnd = Ends(last.Kind) ? InstructionClassifier.Arithmetic : LiveAt(End);
+        RflagsBits live = LiveAtEnd;
+        for (int i = _count - 1; i >= 0; i--)
+        {
+            ref GuestInstruction instruction = ref _instructions[i];
+            if (instruction.Kind == InstructionKind.ConditionalJump)
+                live |= LiveAt(instruction.Code.NearBranchTarget);
+            else if (instruction.Kind is InstructionKind.Jump or InstructionKind.Call)
+                live = LiveAt(instruction.Code.NearBranchTarget);
+            live = instruction.Reads | (live & ~instruction.Kills);
+            instruction.Live = live;
+        }
+    }
+
+    /// <summary>
+    /// Flags that may be alive at an address. Code on another page is not looked at: it may be other code one day, while this block stays.
+    /// </summary>
+    private RflagsBits LiveAt(ulong rip)
+    {
+        if (((rip ^ Rip) & ~Page.OffsetMask) != 0)
+            return InstructionClassifier.Arithmetic;
+        RflagsBits unknown = InstructionClassifier.Arithmetic, live = RflagsBits.None;
+        Seek(rip);
+        for (int i = 0; i < MaxLookAhead && unknown != RflagsBits.None && TryRead(ref _ahead, floatingPoint: true); i++)
+        {
+            live |= _ahead.Reads & unknown;
+            unknown &= ~(_ahead.Kills | _ahead.Reads);
+            if (_ahead.Kind == InstructionKind.Jump && ((_ahead.Code.NearBranchTarget ^ Rip) & ~Page.OffsetMask) == 0)
+                Seek(_ahead.Code.NearBranchTarget);
+            else if (Ends(_ahead.Kind) || _ahead.Kind == InstructionKind.ConditionalJump)
+                break;
+        }
+
+        return live | unknown;
+    }
+}

@@ -1,0 +1,283 @@
+using System.Diagnostics;
+using Iced.Intel;
+
+namespace Xen.Cpu;
+
+/// <summary>Instructions that stay what they are, with other operands.</summary>
+internal sealed partial class BlockEmitter
+{
+    private const int ByteRotation = 8, BackRotation = 56;
+
+    private readonly Encoder _encoder;
+    private readonly InstructionInfoFactory _information = new();
+
+    private void EmitPlain(ref GuestInstruction instruction)
+    {
+        Instruction code = instruction.Code;
+        bool memory = instruction.Operand.Exists;
+        HostRegister rotated = memory ? HighByteRegister(in code) : HostRegister.None;
+        if (memory)
+        {
+            HostAddress operand = EmitAccess(ref instruction);
+            SetMemory(ref code, in operand);
+        }
+
+        Span<Displaced> displaced = stackalloc Displaced[2];
+        int count = RenameRegisters(in instruction.Code, ref code, memory, rotated, displaced);
+        foreach (Displaced register in displaced[..count])
+        {
+            if (register.Loads)
+                _emitter.Load(register.Host, HostAddress.Context(ContextOffsets.Gpr(register.Guest)));
+        }
+
+        if (rotated != HostRegister.None)
+            _emitter.Rotate(rotated, ByteRotation);
+        Encode(in code);
+        if (rotated != HostRegister.None)
+            _emitter.Rotate(rotated, BackRotation);
+        foreach (Displaced register in displaced[..count])
+        {
+            if (register.Stores)
+                _emitter.Store(HostAddress.Context(ContextOffsets.Gpr(register.Guest)), register.Host);
+        }
+    }
+
+    private void EmitAddress(ref GuestInstruction instruction)
+    {
+        ref readonly Instruction code = ref instruction.Code;
+        int guest = code.Op0Register.GetNumber();
+        bool displaced = RegisterMap.IsDisplaced(guest);
+        HostRegister to = displaced ? RegisterMap.Scratch : RegisterMap.HostOf(guest);
+        bool wide = code.Op0Register.IsGPR64() && !code.MemoryBase.IsGPR32() && !code.MemoryIndex.IsGPR32();
+        if (code.IsIPRelativeMemoryOperand)
+        {
+            _emitter.Move(to, wide ? code.IPRelativeMemoryAddress : (uint)code.IPRelativeMemoryAddress);
+        }
+        else
+        {
+            HostAddress address = HostAddressOf(in code);
+            if (address.Base == HostRegister.None && address.Index == HostRegister.None)
+                _emitter.Move(to, wide ? code.MemoryDisplacement64 : (uint)code.MemoryDisplacement64);
+            else
+                _emitter.Lea(to, in address, wide);
+        }
+
+        if (displaced)
+            _emitter.Store(HostAddress.Context(ContextOffsets.Gpr(guest)), to);
+    }
+
+    /// <summary>The guest's selectors are in the context only.</summary>
+    private void EmitReadSegment(in Instruction code)
+    {
+        const int MoveZeroExtended = 0x0FB7;
+        int guest = code.Op0Register.GetNumber();
+        bool displaced = RegisterMap.IsDisplaced(guest);
+        HostRegister to = displaced ? RegisterMap.Scratch : RegisterMap.HostOf(guest);
+        _emitter.Memory(false, MoveZeroExtended, (int)to, HostAddress.Context(RegisterOffsets.Of(code.Op1Register)));
+        if (displaced)
+            _emitter.Store(HostAddress.Context(ContextOffsets.Gpr(guest)), to);
+    }
+
+    /// <summary>Division, with what would fault left to the interpreter: a divisor of 0, a quotient that does not fit.</summary>
+    private void EmitDivide(ref GuestInstruction instruction)
+    {
+        const HostRegister divisor = RegisterMap.Scratch2, sign = RegisterMap.Scratch;
+        ref readonly Instruction code = ref instruction.Code;
+        bool wide = code.Code is Code.Div_rm64 or Code.Idiv_rm64;
+        if (instruction.Operand.Exists)
+            _emitter.Load(divisor, EmitAccess(ref instruction), wide);
+        else if (RegisterMap.IsDisplaced(code.Op0Register.GetNumber()))
+            _emitter.Load(divisor, HostAddress.Context(ContextOffsets.Gpr(code.Op0Register.GetNumber())), wide);
+        else
+            _emitter.Move(divisor, RegisterMap.HostOf(code.Op0Register.GetNumber()), wide);
+
+        var care = new BlockExit { Kind = BlockExitKind.Interpret, Code = code.Code, Live = instruction.Live, Rip = code.IP };
+        if (code.Mnemonic == Mnemonic.Div)
+        {
+            _emitter.Compare(HostRegister.Rdx, divisor, wide);
+            AddCold(new ColdPath { From = _emitter.Jump(HostCondition.AboveOrEqual), Exit = care });
+            _emitter.Registers(wide, 0xF7, 6, divisor);
+            return;
+        }
+
+        // A dividend that is one register's worth, by anything but 0 and -1.
+        _emitter.Move(sign, HostRegister.Rax, wide);
+        _emitter.ShiftArithmetic(sign, wide ? 63 : 31, wide);
+        _emitter.Compare(sign, HostRegister.Rdx, wide);
+        AddCold(new ColdPath { From = _emitter.Jump(HostCondition.NotEqual), Exit = care });
+        _emitter.Lea(sign, HostAddress.At(divisor, 1), wide);
+        _emitter.Compare(sign, 1, wide);
+        AddCold(new ColdPath { From = _emitter.Jump(HostCondition.BelowOrEqual), Exit = care });
+        _emitter.Registers(wide, 0xF7, 7, divisor);
+    }
+
+    /// <summary>
+    /// REP MOVS and REP STOS that stay on one page: the host's own instruction. Others, and backward ones, are the interpreter's.
+    /// </summary>
+    private void EmitRepeat(ref GuestInstruction instruction)
+    {
+        const HostRegister first = RegisterMap.Scratch, second = RegisterMap.Scratch2;
+        const int DirectionByte = 1, DirectionBit = 4;
+        ref readonly Instruction code = ref instruction.Code;
+        bool keep = instruction.Live != RflagsBits.None;
+        bool moves = code.Op1Kind == OpKind.MemorySegRSI;
+        byte scale = (byte)System.Numerics.BitOperations.Log2((uint)code.MemorySize.GetSize());
+        var care = new ColdPath { RestoresFlags = keep, Exit = new BlockExit { Kind = BlockExitKind.Interpret, Code = code.Code, Live = instruction.Live, Rip = code.IP } };
+        if (keep)
+            FlagSaving.Save(_emitter);
+        _emitter.TestByte(HostAddress.Context(ContextOffsets.Rflags + DirectionByte), DirectionBit);
+        AddCold(care with { From = _emitter.Jump(HostCondition.NotEqual) });
+        _emitter.Compare(HostRegister.Rcx, Xen.Abi.Page.Size >> scale);
+        AddCold(care with { From = _emitter.Jump(HostCondition.Above) });
+        _emitter.Compare(HostRegister.Rcx, 0);
+        int nothing = _emitter.Jump(HostCondition.Equal);
+        EmitRunCheck(HostRegister.Rdi, scale, writes: true, in care);
+        if (moves)
+        {
+            _emitter.Load(second, HostAddress.Context(_tlb + ContextOffsets.Addend, second));
+            _emitter.Store(HostAddress.Context(ContextOffsets.Held), second);
+            EmitRunCheck(HostRegister.Rsi, scale, writes: false, in care);
+            _emitter.Load(second, HostAddress.Context(_tlb + ContextOffsets.Addend, second));
+            _emitter.Load(first, HostAddress.Context(ContextOffsets.Held));
+            _emitter.Add(HostRegister.Rsi, second);
+        }
+        else
+        {
+            _emitter.Load(first, HostAddress.Context(_tlb + ContextOffsets.Addend, second));
+        }
+
+        _emitter.Add(HostRegister.Rdi, first);
+        Encode(in code);
+        _emitter.Subtract(HostRegister.Rdi, first);
+        if (moves)
+            _emitter.Subtract(HostRegister.Rsi, second);
+        _emitter.Bind(nothing);
+        if (keep)
+            FlagSaving.Restore(_emitter);
+    }
+
+    /// <summary>Checks that rcx elements at a register lie on its page. Leaves the TLB entry's offset in the second scratch register.</summary>
+    private void EmitRunCheck(HostRegister start, byte scale, bool writes, in ColdPath care)
+    {
+        const HostRegister offset = RegisterMap.Scratch;
+        _emitter.Move(offset, start);
+        EmitIndex();
+        _emitter.Add(offset, HostAddress.Context(_tlb + (writes ? ContextOffsets.WriteBias : ContextOffsets.ReadBias), RegisterMap.Scratch2));
+        _emitter.Compare(offset, Xen.Abi.Page.Size);
+        AddCold(care with { From = _emitter.Jump(HostCondition.AboveOrEqual) });
+        _emitter.Lea(offset, new HostAddress(offset, HostRegister.Rcx, scale, 0));
+        _emitter.Compare(offset, Xen.Abi.Page.Size);
+        AddCold(care with { From = _emitter.Jump(HostCondition.Above) });
+    }
+
+    private void Encode(in Instruction code)
+    {
+        if (!_encoder.TryEncode(in code, 0, out _, out string? error))
+            throw new UntranslatableException($"{code}: {error}");
+    }
+
+    private static void SetMemory(ref Instruction code, in HostAddress operand)
+    {
+        code.SegmentPrefix = Register.None;
+        code.MemoryBase = operand.Base == HostRegister.None ? Register.None : Register.RAX + (int)operand.Base;
+        code.MemoryIndex = operand.Index == HostRegister.None ? Register.None : Register.RAX + (int)operand.Index;
+        code.MemoryIndexScale = 1 << operand.Scale;
+        code.MemoryDisplacement64 = (ulong)operand.Displacement;
+        code.MemoryDisplSize = operand.Displacement == 0 ? 0 : operand.Displacement == (sbyte)operand.Displacement ? 1 : 8;
+    }
+
+    /// <summary>The register whose high byte is an operand, or none.</summary>
+    private static HostRegister HighByteRegister(in Instruction code)
+    {
+        for (int i = 0; i < code.OpCount; i++)
+        {
+            if (code.GetOpKind(i) == OpKind.Register && code.GetOpRegister(i) is >= Register.AH and <= Register.BH)
+                return (HostRegister)(code.GetOpRegister(i) - Register.AH);
+        }
+
+        return HostRegister.None;
+    }
+
+    /// <summary>Puts host registers in the place of guest registers. Returns how many displaced ones there are.</summary>
+    private int RenameRegisters(in Instruction guest, ref Instruction host, bool memory, HostRegister rotated, Span<Displaced> displaced)
+    {
+        int count = 0;
+        for (int i = 0; i < guest.OpCount; i++)
+        {
+            if (guest.GetOpKind(i) != OpKind.Register)
+                continue;
+            Register register = guest.GetOpRegister(i);
+            if (!register.IsGPR())
+                continue;
+            if (register is >= Register.AH and <= Register.BH)
+            {
+                if (rotated != HostRegister.None)
+                    host.SetOpRegister(i, Register.AL + (int)rotated);
+                continue;
+            }
+
+            int number = register.GetFullRegister().GetNumber();
+            HostRegister to = RegisterMap.HostOf(number);
+            if (RegisterMap.IsDisplaced(number))
+            {
+                OpAccess access = _information.GetInfo(in guest, InstructionInfoOptions.NoMemoryUsage | InstructionInfoOptions.NoRegisterUsage).GetOpAccess(i);
+                int known = Find(displaced[..count], number);
+                if (known < 0)
+                {
+                    known = count++;
+                    displaced[known] = new Displaced { Guest = number, Host = memory || known == 1 ? RegisterMap.Scratch2 : RegisterMap.Scratch };
+                }
+
+                displaced[known].Loads |= access != OpAccess.Write || register.GetSize() < sizeof(uint);
+                displaced[known].Stores |= access is not (OpAccess.Read or OpAccess.CondRead or OpAccess.None);
+                to = displaced[known].Host;
+            }
+
+            host.SetOpRegister(i, Sized(to, register.GetSize()));
+        }
+
+        return count;
+    }
+
+    private static int Find(ReadOnlySpan<Displaced> displaced, int guest)
+    {
+        for (int i = 0; i < displaced.Length; i++)
+        {
+            if (displaced[i].Guest == guest)
+                return i;
+        }
+
+        return -1;
+    }
+
+    private static Register Sized(HostRegister register, int size)
+    {
+        const int FirstWithPrefix = 4;
+        int number = (int)register;
+        Debug.Assert(number < 16, "not a register");
+        return size switch
+        {
+            1 => number < FirstWithPrefix ? Register.AL + number : Register.SPL + (number - FirstWithPrefix),
+            2 => Register.AX + number,
+            4 => Register.EAX + number,
+            _ => Register.RAX + number,
+        };
+    }
+
+    /// <summary>A displaced register of an instruction, and where it is meanwhile.</summary>
+    private struct Displaced
+    {
+        public int Guest;
+        public HostRegister Host;
+        public bool Loads;
+        public bool Stores;
+    }
+
+    private sealed class EmitterWriter(Emitter emitter) : CodeWriter
+    {
+        public override void WriteByte(byte value) => emitter.Byte(value);
+    }
+}
+
+/// <summary>An instruction has no form with other registers. Its block is left to the interpreter.</summary>
+internal sealed class UntranslatableException(string message) : Exception(message);

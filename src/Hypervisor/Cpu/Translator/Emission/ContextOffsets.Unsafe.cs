@@ -1,0 +1,53 @@
+namespace Xen.Cpu;
+
+/// <summary>Where emitted code finds things in a <see cref="VcpuContext"/>. <b>Units</b>: bytes.</summary>
+internal static unsafe class ContextOffsets
+{
+    public static readonly int Requests, ExitId, Target, HostStack, Delta, Borrowed, Held, SavedFlags, JumpTable;
+    public static readonly int PageMasks, BitMasks, IndexMask, JumpMask, HostMxcsr, Rflags, Mxcsr, FsBase, GsBase;
+
+    static ContextOffsets()
+    {
+        // SAFETY: only addresses are taken.
+        VcpuContext context;
+        byte* start = (byte*)&context;
+        Requests = (int)((byte*)&context.Requests - start);
+        ExitId = (int)((byte*)&context.ExitId - start);
+        Target = (int)((byte*)&context.Target - start);
+        HostStack = (int)((byte*)&context.HostStack - start);
+        Delta = (int)((byte*)&context.Delta - start);
+        Borrowed = (int)((byte*)&context.Borrowed - start);
+        Held = (int)((byte*)&context.Held - start);
+        SavedFlags = (int)((byte*)&context.SavedFlags - start);
+        JumpTable = (int)((byte*)&context.JumpTable - start);
+        PageMasks = (int)((byte*)&context.PageMasks - start);
+        BitMasks = (int)((byte*)&context.BitMasks - start);
+        IndexMask = (int)((byte*)&context.IndexMask - start);
+        JumpMask = (int)((byte*)&context.JumpMask - start);
+        HostMxcsr = (int)((byte*)&context.HostMxcsr - start);
+        Rflags = (int)((byte*)&context.Registers.Rflags - start);
+        Mxcsr = (int)((byte*)&context.Registers.Mxcsr - start);
+        FsBase = (int)((byte*)&context.Registers.FsBase - start);
+        GsBase = (int)((byte*)&context.Registers.GsBase - start);
+        Xmm = (int)((byte*)&context.Registers.Xmm - start);
+        KernelTlb = (int)((byte*)&context.KernelTlb - start);
+        UserTlb = (int)((byte*)&context.UserTlb - start);
+        CodeKeys = sizeof(TlbEntry) * TlbMemory.EntryCount;
+    }
+
+    /// <summary>The first of the xmm registers.</summary>
+    public static int Xmm { get; }
+
+    public static int KernelTlb { get; }
+
+    public static int UserTlb { get; }
+
+    /// <summary>From the start of a TLB to its code keys.</summary>
+    public static int CodeKeys { get; }
+
+    /// <summary>From the start of a TLB's entry.</summary>
+    public const int ReadBias = 0, WriteBias = 8, Addend = 16, HostPage = 24;
+
+    /// <summary>A guest register's slot.</summary>
+    public static int Gpr(int guest) => guest * 8;
+}

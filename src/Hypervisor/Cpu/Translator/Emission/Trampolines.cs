@@ -1,0 +1,157 @@
+namespace Xen.Cpu;
+
+/// <summary>The ways into and out of emitted code; made once per code memory, at its start.</summary>
+internal sealed class Trampolines
+{
+    /// <summary>Exit numbers that belong to no block; see <see cref="VcpuContext.ExitId"/>.</summary>
+    public const int LookupExit = 0, EventExit = 1, FirstBlockExit = 2;
+
+    public Trampolines(CodeMemory memory, Emitter emitter)
+    {
+        emitter.MoveTo(0, memory.Size);
+        Exit = EmitExit(emitter);
+        emitter.Align(16);
+        Lookup = EmitRipExit(emitter, LookupExit);
+        emitter.Align(16);
+        Event = EmitRipExit(emitter, EventExit);
+        emitter.Align(16);
+        Enter = emitter.Position;
+        EmitEnter(emitter);
+        emitter.Align(64);
+        End = emitter.Position;
+    }
+
+    /// <summary>Called from C# with the address of the code to run.</summary>
+    public int Enter { get; }
+
+    /// <summary>Leaves emitted code; the exit's number is in the context.</summary>
+    public int Exit { get; }
+
+    /// <summary>Leaves because no code is known for the guest address in the first scratch register.</summary>
+    public int Lookup { get; }
+
+    /// <summary>Leaves before the instruction at the guest address in the first scratch register: a request waits.</summary>
+    public int Event { get; }
+
+    /// <summary>First position behind the trampolines.</summary>
+    public int End { get; }
+
+    private static void EmitRipExit(Emitter emitter, int exit, int target)
+    {
+        emitter.Store(HostAddress.Context(ContextOffsets.Target), RegisterMap.Scratch);
+        emitter.Store(HostAddress.Context(ContextOffsets.ExitId), exit, wide: false);
+        emitter.JumpTo(target);
+    }
+
+    private int EmitRipExit(Emitter emitter, int exit)
+    {
+        int position = emitter.Position;
+        EmitRipExit(emitter, exit, Exit);
+        return position;
+    }
+
+    private static void EmitEnter(Emitter emitter)
+    {
+        foreach (HostRegister saved in (ReadOnlySpan<HostRegister>)[HostRegister.Rbx, HostRegister.Rbp, HostRegister.R12, HostRegister.R13, HostRegister.R14, HostRegister.R15])
+            Push(emitter, saved);
+        emitter.Lea(HostRegister.Rsp, HostAddress.At(HostRegister.Rsp, -8));
+        emitter.Store(HostAddress.Context(ContextOffsets.Target), HostRegister.Rdi);
+        emitter.Memory(false, 0x0FAE, 3, HostAddress.Context(ContextOffsets.HostMxcsr));
+        emitter.Memory(false, 0x0FAE, 2, HostAddress.Context(ContextOffsets.Mxcsr));
+        for (int i = 0; i < 16; i++)
+            emitter.Memory(false, 0x0F10, i, HostAddress.Context(ContextOffsets.Xmm + (i * 16)));
+        EmitLoadFlags(emitter);
+        for (int guest = 0; guest < 16; guest++)
+        {
+            if (!RegisterMap.IsDisplaced(guest))
+                emitter.Load(RegisterMap.HostOf(guest), HostAddress.Context(ContextOffsets.Gpr(guest)));
+        }
+
+        emitter.Load(RegisterMap.Delta, HostAddress.Context(ContextOffsets.Delta));
+        emitter.JumpThrough(HostAddress.Context(ContextOffsets.Target));
+    }
+
+    /// <summary>The arithmetic flags from rflags, without POPF, which is slow: OF by an addition that overflows, the others by SAHF.</summary>
+    private static void EmitLoadFlags(Emitter emitter)
+    {
+        const int OverflowBit = 11;
+        emitter.Load(RegisterMap.Scratch, HostAddress.Context(ContextOffsets.Rflags));
+        emitter.Move(HostRegister.Rax, RegisterMap.Scratch);
+        emitter.ShiftLeft(HostRegister.Rax, 8, wide: false);
+        emitter.ShiftRight(RegisterMap.Scratch, OverflowBit, wide: false);
+        emitter.And(RegisterMap.Scratch, 1, wide: false);
+        emitter.Registers(false, 0x0B, (int)HostRegister.Rax, RegisterMap.Scratch); // or: bits 7 to 0 of eax are clear
+        FlagSaving.LoadFromRax(emitter);
+    }
+
+    private static int EmitExit(Emitter emitter)
+    {
+        int position = emitter.Position;
+        for (int guest = 0; guest < 16; guest++)
+        {
+            if (!RegisterMap.IsDisplaced(guest))
+                emitter.Store(HostAddress.Context(ContextOffsets.Gpr(guest)), RegisterMap.HostOf(guest));
+        }
+
+        emitter.Store(HostAddress.Context(ContextOffsets.Delta), RegisterMap.Delta);
+        emitter.Byte(0x9C); // pushfq
+        Pop(emitter, HostRegister.Rax);
+        emitter.Store(HostAddress.Context(ContextOffsets.SavedFlags), HostRegister.Rax);
+        for (int i = 0; i < 16; i++)
+            emitter.Memory(false, 0x0F11, i, HostAddress.Context(ContextOffsets.Xmm + (i * 16)));
+        emitter.Memory(false, 0x0FAE, 3, HostAddress.Context(ContextOffsets.Mxcsr));
+        emitter.Memory(false, 0x0FAE, 2, HostAddress.Context(ContextOffsets.HostMxcsr));
+        emitter.Lea(HostRegister.Rsp, HostAddress.At(HostRegister.Rsp, 8));
+        foreach (HostRegister saved in (ReadOnlySpan<HostRegister>)[HostRegister.R15, HostRegister.R14, HostRegister.R13, HostRegister.R12, HostRegister.Rbp, HostRegister.Rbx])
+            Pop(emitter, saved);
+        emitter.Byte(0xC3);
+        return position;
+    }
+
+    private static void Push(Emitter emitter, HostRegister register)
+    {
+        if ((int)register >= 8)
+            emitter.Byte(0x41);
+        emitter.Byte(0x50 | ((int)register & 7));
+    }
+
+    private static void Pop(Emitter emitter, HostRegister register)
+    {
+        if ((int)register >= 8)
+            emitter.Byte(0x41);
+        emitter.Byte(0x58 | ((int)register & 7));
+    }
+}
+
+/// <summary>Sequences that keep the guest's flags, which are the host's, over something that changes them.</summary>
+internal static class FlagSaving
+{
+    /// <summary>Saves the flags in the context. Every register stays.</summary>
+    public static void Save(Emitter emitter)
+    {
+        emitter.Store(HostAddress.Context(ContextOffsets.Borrowed), HostRegister.Rax);
+        emitter.Byte(0x9F); // lahf
+        emitter.Byte(0x0F); // seto al
+        emitter.Byte(0x90);
+        emitter.Byte(0xC0);
+        emitter.Store(HostAddress.Context(ContextOffsets.SavedFlags), HostRegister.Rax);
+        emitter.Load(HostRegister.Rax, HostAddress.Context(ContextOffsets.Borrowed));
+    }
+
+    /// <summary>Takes the flags back. Every register stays.</summary>
+    public static void Restore(Emitter emitter)
+    {
+        emitter.Store(HostAddress.Context(ContextOffsets.Borrowed), HostRegister.Rax);
+        emitter.Load(HostRegister.Rax, HostAddress.Context(ContextOffsets.SavedFlags));
+        LoadFromRax(emitter);
+        emitter.Load(HostRegister.Rax, HostAddress.Context(ContextOffsets.Borrowed));
+    }
+
+    /// <summary>Takes the flags from rax: OF from bit 0, the others from ah.</summary>
+    public static void LoadFromRax(Emitter emitter)
+    {
+        emitter.Byte(0x04); // add al, 7F
+        emitter.Byte(0x7F);
+        emitter.Byte(0x9E); // sahf
+    }
+}

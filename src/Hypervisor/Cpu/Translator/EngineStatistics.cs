@@ -1,0 +1,46 @@
+using System.Globalization;
+using Iced.Intel;
+
+namespace Xen.Cpu;
+
+/// <summary>Why a translator came out of its code, for the debug keys: what is frequent here is slow.</summary>
+public sealed class EngineStatistics
+{
+    private readonly long[] _exits = new long[(int)Enum.GetValues<BlockExitKind>().Max() + 1];
+    private readonly Dictionary<Code, long> _interpreted = [];
+
+    /// <summary>Blocks translated.</summary>
+    public long Blocks { get; internal set; }
+
+    /// <summary>Guest instructions translated.</summary>
+    public long Instructions { get; internal set; }
+
+    /// <summary>Times when the code memory was full.</summary>
+    public long Clearings { get; internal set; }
+
+    /// <summary>Indirect branches that the jump table did not know.</summary>
+    public long Lookups { get; internal set; }
+
+    /// <summary>Frames whose code was voided because they were written.</summary>
+    public long WrittenFrames { get; internal set; }
+
+    internal void Count(in BlockExit exit)
+    {
+        _exits[(int)exit.Kind]++;
+        if (exit.Kind == BlockExitKind.Interpret)
+            _interpreted[exit.Code] = _interpreted.GetValueOrDefault(exit.Code) + 1;
+    }
+
+    /// <summary>The figures, line by line.</summary>
+    public IEnumerable<string> Print()
+    {
+        const int Most = 24;
+        yield return string.Create(CultureInfo.InvariantCulture,
+            $"{Blocks} blocks of {Instructions} instructions translated, code memory full {Clearings} times, {WrittenFrames} frames written");
+        yield return string.Create(CultureInfo.InvariantCulture, $"{Lookups} indirect branches looked up; exits: {Exits()}");
+        foreach ((Code code, long count) in _interpreted.OrderByDescending(static pair => pair.Value).Take(Most))
+            yield return string.Create(CultureInfo.InvariantCulture, $"{count,12} {code} interpreted");
+    }
+
+    private string Exits() => string.Join(", ", _exits.Select(static (count, kind) => string.Create(CultureInfo.InvariantCulture, $"{count} {(BlockExitKind)kind}")));
+}

@@ -1,0 +1,77 @@
+using Xen.Abi;
+
+namespace Xen.Cpu;
+
+/// <summary>One block at a time, for <see cref="LockstepEngine"/>: no jump is ever patched, so that every block comes back.</summary>
+public sealed partial class Translator
+{
+    /// <summary>How a checked block ended.</summary>
+    internal enum CheckedEnd
+    {
+        /// <summary>rip is where to go on.</summary>
+        Next,
+
+        /// <summary>As <see cref="Next"/>, and the instruction there is the interpreter's.</summary>
+        Interpret,
+
+        /// <summary>Behind a SYSCALL.</summary>
+        SystemCall,
+    }
+
+    /// <summary>Flags that were not kept, when the last block ended for the interpreter.</summary>
+    internal ulong DeadFlagsOfExit { get; private set; }
+
+    /// <summary>Called before a frame is first written through a translation.</summary>
+    internal Action<Mfn>? FrameWritten { get; set; }
+
+    /// <summary>Takes requests and chooses the kind of code; for each block anew. True: the run is over.</summary>
+    internal bool PrepareChecked(out CpuExit exit)
+    {
+        UseVariant();
+        _ticksLeft = 1;
+        _ended = false;
+        bool over = _state.HasRequests && TakeRequests();
+        exit = _exit;
+        return over;
+    }
+
+    /// <summary>Flags that the block which ran last need not have kept for code at this address.</summary>
+    internal ulong DeadFlagsAt(ulong rip, ulong from) =>
+        _interpreter.TryFetch(from, out Mfn frame, out _)
+            ? ~FlagBits.Of(_superblock.LiveBetween(from, rip, _state.Memory.Frame(frame))) & LazyFlags.All : 0;
+
+    /// <summary>Runs the block at rip. The vCPU is in the guest.</summary>
+    internal CheckedEnd RunChecked(bool careful)
+    {
+        int block = MustInterpret ? Nowhere : Find(_state.Registers.Rip, careful ? BlockVariant.Careful : BlockVariant.Kernel);
+        DeadFlagsOfExit = 0;
+        if (block < 0)
+            return CheckedEnd.Interpret;
+        nint code = _cache.Memory.AddressOf(_cache.Block(block).Body);
+        while (true)
+        {
+            int id = RunNative(code);
+            if (id < Trampolines.FirstBlockExit)
+            {
+                _state.Registers.Rip = Target;
+                return CheckedEnd.Next;
+            }
+
+            ref readonly BlockExit exit = ref _cache.Exit(id);
+            _state.Registers.Rip = exit.Rip;
+            switch (exit.Kind)
+            {
+                case BlockExitKind.Direct:
+                    return CheckedEnd.Next;
+                case BlockExitKind.SystemCall:
+                    return CheckedEnd.SystemCall;
+                case BlockExitKind.Miss or BlockExitKind.GroupMiss when TryFill(Target, exit.Size, exit.Writes):
+                    code = _cache.Memory.AddressOf(exit.Resume);
+                    continue;
+                default:
+                    DeadFlagsOfExit = ~FlagBits.Of(exit.Live) & LazyFlags.All;
+                    return CheckedEnd.Interpret;
+            }
+        }
+    }
+}
