@@ -186,7 +186,7 @@ internal sealed class RecordingStation(FrameFeatures features = FrameFeatures.No
 
     public int MaxFrame => maxFrame;
 
-    public void Receive(Frame frame) => Received.Add((frame.Bytes.ToArray(), frame.Offload));
+    public void Receive(Frame frame, bool wait = false) => Received.Add((frame.Bytes.ToArray(), frame.Offload));
 
     /// <summary>What was told of the carrier.</summary>
     public BlockingCollection<(bool IsUp, string Reason)> Carrier { get; } = [];

@@ -37,12 +37,12 @@ internal sealed class Connection(NetBackendOptions options, FrontendNodes nodes,
             fail(reason);
     }
 
-    public void Receive(Frame frame)
+    public void Receive(Frame frame, bool wait)
     {
         if (!Multicast.Lets(frame.Destination))
             return;
         NetQueue queue = Queues[Steering.Choose(frame, out NetifExtraInfo hash)];
-        if (!queue.Rx.Receive(frame.Bytes, new RxInfo(frame.Offload, hash)))
+        if (!queue.Rx.Receive(frame.Bytes, new RxInfo(frame.Offload, hash), wait))
             Fail(queue.Rx.Fault!);
     }
 }

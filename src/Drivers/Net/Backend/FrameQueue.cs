@@ -14,9 +14,9 @@ internal readonly record struct RxInfo(FrameOffload Offload, NetifExtraInfo Hash
 /// </summary>
 internal sealed class FrameQueue(int bytes)
 {
-    private const int MostFrames = 1024;
+    private const int MostFrames = 4096;
 
-    private readonly Record[] _records = new Record[MostFrames];
+    private Record[] _records = [];
     private byte[] _data = [];
     private int _first;
     private int _head;
@@ -33,7 +33,7 @@ internal sealed class FrameQueue(int bytes)
     {
         // Most guests are never late: the block is there from the first frame that has to wait.
         if (_data.Length == 0)
-            _data = GC.AllocateUninitializedArray<byte>(bytes);
+            (_data, _records) = (GC.AllocateUninitializedArray<byte>(bytes), new Record[MostFrames]);
         if (Count == MostFrames || !TryPlace(frame.Length, out int offset))
             return false;
         frame.CopyTo(_data.AsSpan(offset));

@@ -32,7 +32,7 @@ public sealed class NetBackend(INetwork network, NetBackendOptions options) : IX
 
     int INetStation.MaxFrame => _connection is { Nodes.ScatterGather: true } ? LongestPlainFrame : Page.Size;
 
-    void INetStation.Receive(Frame frame) => _connection?.Receive(frame);
+    void INetStation.Receive(Frame frame, bool wait) => _connection?.Receive(frame, wait);
 
     /// <summary>Tells the guest by its backend's node, which a folder that is gone does not get again, and the operator.</summary>
     void INetStation.CarrierChanged(bool isUp, string reason)
@@ -209,7 +209,9 @@ public sealed class NetBackend(INetwork network, NetBackendOptions options) : IX
         foreach (IDisposable watch in connection.Watches)
             watch.Dispose();
 
-        // The plug first: a worker that waits for the network gets free.
+        // The plug first: a worker that waits for the network gets free. And before it who waits for the guest, in the network.
+        foreach (NetQueue queue in connection.Queues)
+            queue.Rx.EndWaits();
         connection.Port.Dispose();
         foreach (NetQueue queue in connection.Queues)
             queue.Dispose();

@@ -18,8 +18,11 @@ public sealed record NetBackendOptions(MacAddress Mac)
     /// <summary>What the guest is told of the longest packet. <b>Units</b>: bytes without the Ethernet header. Null leaves it at 1500.</summary>
     public int? Mtu { get; init; }
 
-    /// <summary>What waits for a guest that has no free buffers; more is dropped. <b>Units</b>: bytes, for each queue.</summary>
-    public int QueueBytes { get; init; } = 1 << 20;
+    /// <summary>
+    /// What waits for a guest that has no free buffers; of more the sender is made to wait, or it is dropped. As much as the window of a Linux guest's
+    /// connection: passt throws away what its socket does not take, and what is lost so costs it a timeout. <b>Units</b>: bytes, for each queue.
+    /// </summary>
+    public int QueueBytes { get; init; } = 4 << 20;
 
     /// <summary>Called with a sentence for the operator: the network failed, or is there again. Any thread; it must not throw.</summary>
     public Action<string>? Log { get; init; }

@@ -15,7 +15,7 @@ internal sealed class RxPath
 {
     private const int MostHeadroom = Page.Size / 2;
 
-    private readonly Lock _lock = new();
+    private readonly object _lock = new();
     private readonly XenbusBackendContext _context;
     private readonly BackRing<NetifRxRequest, NetifRxResponse> _ring;
     private readonly IEventPort _events;
@@ -30,6 +30,8 @@ internal sealed class RxPath
 
     private readonly FrameQueue _waiting;
     private int _headroom;
+    private int _waiters;
+    private bool _noWaits;
     private bool _isClosed;
 
     public RxPath(
@@ -62,18 +64,30 @@ internal sealed class RxPath
     }
 
     /// <summary>Takes a frame for the guest.</summary>
+    /// <param name="frame">The frame.</param>
+    /// <param name="info">What goes with it.</param>
+    /// <param name="wait">When the queue is full, too, wait for the guest's buffers, if the guest tells of new ones.</param>
     /// <returns>False if the ring turned out to be broken.</returns>
-    public bool Receive(ReadOnlySpan<byte> frame, in RxInfo info)
+    public bool Receive(ReadOnlySpan<byte> frame, in RxInfo info, bool wait)
     {
-        bool notify = false, sound;
+        bool notify, sound;
         lock (_lock)
         {
+            bool taken = !_isClosed && TryTakeIn(frame, info);
+            while (!taken && wait && _mayWait && !_noWaits && !_isClosed && _ring.Fault is null)
+            {
+                // What is in the ring has been announced: nothing was put since.
+                _waiters++;
+                Monitor.Wait(_lock);
+                _waiters--;
+                taken = !_isClosed && TryTakeIn(frame, info);
+            }
+
             if (_isClosed)
                 return true;
-            if (_waiting.Count == 0 && TryPut(frame, info))
-                notify = _ring.Push();
-            else if (!_mayWait || !_waiting.TryAdd(frame, info))
+            if (!taken)
                 _counters.RxDropped++;
+            notify = _ring.Push();
             sound = _ring.Fault is null;
         }
 
@@ -93,10 +107,22 @@ internal sealed class RxPath
             while (_waiting.Count > 0 && TryPut(_waiting.FirstBytes, _waiting.FirstInfo))
                 _waiting.RemoveFirst();
             notify = _ring.Push();
+            if (_waiters > 0)
+                Monitor.PulseAll(_lock);
         }
 
         if (notify)
             _events.Notify();
+    }
+
+    /// <summary>From now on nobody waits, whose frames are dropped instead.</summary>
+    public void EndWaits()
+    {
+        lock (_lock)
+        {
+            _noWaits = true;
+            Monitor.PulseAll(_lock);
+        }
     }
 
     /// <summary>No page is touched after this.</summary>
@@ -105,6 +131,10 @@ internal sealed class RxPath
         lock (_lock)
             _isClosed = true;
     }
+
+    /// <summary>To the guest, or to those that wait for its buffers.</summary>
+    private bool TryTakeIn(ReadOnlySpan<byte> frame, in RxInfo info) =>
+        (_waiting.Count == 0 && TryPut(frame, info)) || (_mayWait && _waiting.TryAdd(frame, info));
 
     /// <returns>False if the guest has not enough buffers now; it will notify when it posts some.</returns>
     private bool TryPut(ReadOnlySpan<byte> frame, in RxInfo info)

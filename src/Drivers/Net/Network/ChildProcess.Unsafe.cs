@@ -61,6 +61,7 @@ internal sealed partial class ChildProcess : IDisposable
             return LastError();
         }
 
+        RoomToSend(sockets[1]);
         SafeFileHandle errors = new(pipe[0], ownsHandle: true);
         using SafeFileHandle output = new(pipe[1], ownsHandle: true);
         int error = Spawn(command, sockets[1], pipe[1], out int pid);
@@ -116,12 +117,28 @@ internal sealed partial class ChildProcess : IDisposable
     }
 
     private const int Interrupted = 4;
+    private const int SolSocket = 1, SoSndBuf = 7, SoSndBufForce = 32;
+
+    /// <summary>The host doubles it, for its own bookkeeping. <b>Units</b>: bytes.</summary>
+    private const int SendBuffer = 4 << 20;
 
     private unsafe int ReadErrors(Span<byte> into)
     {
         // SAFETY: the span stays where it is during the call, which writes no more than its length. It does not wait.
         fixed (byte* start = into)
             return (int)read(_errors, start, (nuint)into.Length);
+    }
+
+    /// <summary>
+    /// Makes room for what the child sends at once, as much as the host lets us (net.core.wmem_max): passt sends up to 256 segments without waiting
+    /// and throws away those that its socket does not take, and each loss makes it send all again.
+    /// </summary>
+    private static unsafe void RoomToSend(int socket)
+    {
+        // SAFETY: the option's value is a local of the size that is told.
+        int bytes = SendBuffer;
+        if (setsockopt(socket, SolSocket, SoSndBufForce, &bytes, sizeof(int)) != 0)
+            _ = setsockopt(socket, SolSocket, SoSndBuf, &bytes, sizeof(int));
     }
 
     private static unsafe int Spawn(IReadOnlyList<string> command, int socket, int output, out int pid)
@@ -169,6 +186,9 @@ internal sealed partial class ChildProcess : IDisposable
 
     [LibraryImport("libc", SetLastError = true)]
     private static unsafe partial int socketpair(int domain, int type, int protocol, int* sockets);
+
+    [LibraryImport("libc")]
+    private static unsafe partial int setsockopt(int socket, int level, int option, int* value, uint size);
 
     [LibraryImport("libc", SetLastError = true)]
     private static unsafe partial int pipe2(int* descriptors, int flags);

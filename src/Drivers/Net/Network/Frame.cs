@@ -43,7 +43,7 @@ public sealed class Frame
     public const int Headroom = 16;
 
     // Below this a guest could have thousands of segments made for the price of one packet; no path has so small a segment.
-    private const int LeastGsoSize = 32;
+    internal const int LeastGsoSize = 32;
 
     private readonly byte[] _buffer = GC.AllocateUninitializedArray<byte>(Headroom + MaxLength);
     private PacketHeaders _headers;
@@ -124,26 +124,28 @@ public sealed class Frame
     }
 
     /// <summary>Hands the frame to a station, after doing what that cannot do itself.</summary>
-    public void DeliverTo(INetStation station)
+    /// <param name="station">The station.</param>
+    /// <param name="wait">As for <see cref="INetStation.Receive"/>.</param>
+    public void DeliverTo(INetStation station, bool wait = false)
     {
         FrameFeatures features = station.Features;
         bool v4 = Headers.Network == NetworkProtocol.IPv4;
         if (Offload.Gso != NetifGsoType.None && (features & (v4 ? FrameFeatures.GsoV4 : FrameFeatures.GsoV6)) == 0)
         {
-            DeliverSegments(station);
+            DeliverSegments(station, wait);
             return;
         }
 
         if (Offload.CsumBlank && (features & (v4 ? FrameFeatures.CsumV4 : FrameFeatures.CsumV6)) == 0)
             CompleteChecksum();
-        station.Receive(this);
+        station.Receive(this, wait);
     }
 
-    private void DeliverSegments(INetStation station)
+    private void DeliverSegments(INetStation station, bool wait)
     {
         _segment ??= new Frame();
         for (TcpSegments segments = new(this); segments.Next(_segment);)
-            station.Receive(_segment);
+            station.Receive(_segment, wait);
     }
 
     // What offload promises must be possible: a blank checksum needs a protocol that has one, a big packet needs to be TCP.

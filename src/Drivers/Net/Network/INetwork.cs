@@ -14,9 +14,14 @@ public interface INetStation
     int MaxFrame { get; }
 
     /// <summary>
-    /// Takes a copy of a frame, or drops it. Any thread, several at a time; does not block, and calls nobody that sends.
+    /// Takes a copy of a frame, or drops it. Any thread, several at a time; calls nobody that sends.
     /// </summary>
-    void Receive(Frame frame);
+    /// <param name="frame">The frame.</param>
+    /// <param name="wait">
+    /// Wait for room rather than drop: for a network whose sender waits when it is not read, and whose port has this station alone. The wait ends,
+    /// and the frame is dropped, when the station is about to pull its plug. Without it the call does not block.
+    /// </param>
+    void Receive(Frame frame, bool wait = false);
 
     /// <summary>
     /// The network is there no more, or again. It is there when the plug goes in. Any thread, one call at a time, none after the plug was pulled.

@@ -16,7 +16,6 @@ internal sealed class PasstLink : IDisposable
     private readonly Socket _socket;
     private readonly MacAddress _mac;
     private readonly byte[] _buffer = GC.AllocateUninitializedArray<byte>(BufferSize);
-    private readonly Frame _received = new();
     private int _filled;
     private volatile bool _closed;
 
@@ -108,6 +107,7 @@ internal sealed class PasstLink : IDisposable
     /// <summary>Receives until the child is gone, speaks nonsense, or <see cref="Stop"/> is called.</summary>
     public void Receive(INetStation station)
     {
+        var received = new TcpCoalescer(station);
         while (!_closed && Fill())
         {
             int at = 0;
@@ -119,11 +119,15 @@ internal sealed class PasstLink : IDisposable
                 if (_filled - at - PrefixSize < length)
                     break;
 
-                // What comes from sockets of the host has been checked there.
-                if (_received.Set(_buffer.AsSpan(at + PrefixSize, length), new FrameOffload(Validated: true)) && !_closed)
-                    _received.DeliverTo(station);
+                if (_closed)
+                    return;
+                received.Add(_buffer.AsSpan(at + PrefixSize, length));
                 at += PrefixSize + length;
             }
+
+            // No packet waits for one that may not come: what was there at once is what can be joined. While the guest is behind, that is much.
+            if (!_closed)
+                received.Flush();
 
             _buffer.AsSpan(at, _filled - at).CopyTo(_buffer);
             _filled -= at;

@@ -40,7 +40,7 @@ internal sealed class SwitchTrunkLink : INetStation
     public int MaxFrame => Frame.MaxLength;
 
     /// <summary>Sends a frame of the switch to the peer.</summary>
-    public void Receive(Frame frame)
+    public void Receive(Frame frame, bool wait)
     {
         Span<byte> message = frame.WithHeadroom(SwitchTrunkHeader.Size).Span;
         SwitchTrunkHeader.Write(message, frame);

@@ -88,7 +88,7 @@ public sealed class TapNetwork(TapNetworkOptions options) : INetwork
                 if (count > VnetHeader.Size
                     && _received.Set(count - VnetHeader.Size, VnetHeader.Read(_received.RoomWithHeadroom(VnetHeader.Size)))
                     && !_closed)
-                    _received.DeliverTo(_station);
+                    _received.DeliverTo(_station, wait: true);
             }
         }
     }

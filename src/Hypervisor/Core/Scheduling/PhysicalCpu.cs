@@ -43,7 +43,12 @@ internal sealed class PhysicalCpu : IDisposable
         {
             current = decision.Next;
             if (current is not null)
+            {
+                // A guest that yields waits for somebody, and that may be a backend's thread, which wants the host's processor.
+                if (decision.Yielded)
+                    Thread.Yield();
                 current.Run(this, decision);
+            }
             else if (decision.Until == ulong.MaxValue)
                 _wake.WaitOne();
             else
@@ -57,4 +62,5 @@ internal sealed class PhysicalCpu : IDisposable
 /// <param name="Switched">It did not run here just before.</param>
 /// <param name="Now">The time of the decision. <b>Units</b>: ns.</param>
 /// <param name="Until">When to ask again. <b>Units</b>: ns.</param>
-internal readonly record struct SchedulingDecision(Vcpu? Next, bool Switched, ulong Now, ulong Until);
+/// <param name="Yielded">It has yielded, and nobody else wants the processor.</param>
+internal readonly record struct SchedulingDecision(Vcpu? Next, bool Switched, ulong Now, ulong Until, bool Yielded = false);

@@ -186,6 +186,7 @@ internal sealed class Scheduler : IDisposable
             ulong now = _clock.Now;
             _credit.Stop(cpu.Number, now);
             cpu.Current = null;
+            bool yielded = previous is { Credit.HasYielded: true };
             if (previous is { IsRunnable: true } && !_stopping)
                 Requeue(previous, cpu.Number);
             Vcpu? next = _stopping ? null : (Vcpu?)_credit.PickNext(cpu.Number, now)?.Owner;
@@ -198,7 +199,7 @@ internal sealed class Scheduler : IDisposable
                 next.MustLeave = next.IsPreempted = false;
                 if (next != previous)
                     Started(next, now);
-                decision = decision with { Until = now + CreditScheduler.SliceOf(next.Credit) };
+                decision = decision with { Until = now + CreditScheduler.SliceOf(next.Credit), Yielded = yielded && next == previous };
             }
 
             goOn = !_stopping;

@@ -7,7 +7,13 @@ internal sealed class TimerQueue
     private readonly Lock _lock = new();
     private readonly List<MachineTimer> _heap = [];
 
-    /// <summary>Called without the lock when the earliest deadline has become earlier.</summary>
+    /// <summary>
+    /// When who calls <see cref="RunDue"/> will do so again at the latest. Timers that are set and cancelled all the time, as a vCPU's are whenever it gets
+    /// and leaves its processor, do not wake it: only a deadline before this one does. Guarded by the lock. <b>Units</b>: ns.
+    /// </summary>
+    private ulong _awaited = ulong.MaxValue;
+
+    /// <summary>Called without the lock when there is a deadline earlier than what <see cref="RunDue"/> has returned, or was told of by an earlier call.</summary>
     public Action? Advanced { get; set; }
 
     /// <summary>The earliest deadline; <see cref="ulong.MaxValue"/> when there is none. <b>Units</b>: ns.</summary>
@@ -25,7 +31,6 @@ internal sealed class TimerQueue
         bool first;
         lock (_lock)
         {
-            ulong before = _heap.Count == 0 ? ulong.MaxValue : _heap[0].Deadline;
             timer.Deadline = deadline;
             if (timer.Position < 0)
             {
@@ -34,7 +39,9 @@ internal sealed class TimerQueue
             }
 
             Down(Up(timer.Position));
-            first = _heap[0].Deadline < before;
+            first = deadline < _awaited;
+            if (first)
+                _awaited = deadline;
         }
 
         if (first)
@@ -49,7 +56,7 @@ internal sealed class TimerQueue
 
     /// <summary>Calls all timers whose deadline has come, the earliest first.</summary>
     /// <param name="now">The time.</param>
-    /// <returns>The next deadline, or <see cref="ulong.MaxValue"/>.</returns>
+    /// <returns>The next deadline, or <see cref="ulong.MaxValue"/>: when to call again.</returns>
     public ulong RunDue(ulong now)
     {
         while (true)
@@ -57,11 +64,10 @@ internal sealed class TimerQueue
             MachineTimer timer;
             lock (_lock)
             {
-                if (_heap.Count == 0)
-                    return ulong.MaxValue;
+                _awaited = _heap.Count == 0 ? ulong.MaxValue : _heap[0].Deadline;
+                if (_awaited > now)
+                    return _awaited;
                 timer = _heap[0];
-                if (timer.Deadline > now)
-                    return timer.Deadline;
                 Remove(timer);
             }
 

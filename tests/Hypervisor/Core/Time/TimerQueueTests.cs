@@ -52,6 +52,30 @@ public sealed class TimerQueueTests
     }
 
     [Fact]
+    public void Deadline_ThatIsAwaitedAnyway_IsNotAnnouncedAgain()
+    {
+        var queue = new TimerQueue();
+        int announced = 0, elapsed = 0;
+        queue.Advanced = () => announced++;
+        var timer = new MachineTimer(queue, () => elapsed++);
+        timer.Set(100);
+        Assert.Equal((1, 100ul), (announced, queue.RunDue(0)));
+
+        // What a vCPU does that yields all the time.
+        for (ulong later = 100; later < 110; later++)
+        {
+            timer.Cancel();
+            timer.Set(later);
+        }
+
+        Assert.Equal((1, 109ul, 0), (announced, queue.RunDue(100), elapsed));
+        timer.Set(105);
+        Assert.Equal((2, ulong.MaxValue, 1), (announced, queue.RunDue(105), elapsed));
+        timer.Set(ulong.MaxValue - 1);
+        Assert.Equal(3, announced);
+    }
+
+    [Fact]
     public void Timer_MaySetItselfAgain()
     {
         var queue = new TimerQueue();
