@@ -4,7 +4,7 @@ using static Iced.Intel.AssemblerRegisters;
 namespace Xen.Cpu.Tests;
 
 /// <summary>Integer instructions with what a reader can work out by hand; the processor itself is the judge in the silicon tests.</summary>
-public sealed class IntegerTests
+public abstract class IntegerTests(string engine)
 {
     private const ulong ArithmeticButAdjust = 0x8C5;
 
@@ -14,7 +14,7 @@ public sealed class IntegerTests
     [InlineData(32, 0x81, 0x81, 0x000)]
     public void Shl_OfAByte_SetsFlagsFromTheLastBitOut(byte count, byte value, byte result, ulong flags)
     {
-        using var vcpu = new TestVcpu();
+        using var vcpu = new TestVcpu(engine);
         vcpu.State.Registers.Gpr[0] = value;
         vcpu.Assemble(a =>
         {
@@ -29,7 +29,7 @@ public sealed class IntegerTests
     [Fact]
     public void Div_By128BitDividend_GivesQuotientAndRemainder()
     {
-        using var vcpu = new TestVcpu();
+        using var vcpu = new TestVcpu(engine);
         UInt128 dividend = new(0x1234_5678_9ABC_DEF0, 0xFEDC_BA98_7654_3210);
         ulong divisor = 0x2222_2222_2222_2223;
         vcpu.State.Registers.Gpr[0] = (ulong)dividend;
@@ -48,7 +48,7 @@ public sealed class IntegerTests
     [Fact]
     public void Div_ThatOverflows_RaisesDivideErrorAndChangesNothing()
     {
-        using var vcpu = new TestVcpu();
+        using var vcpu = new TestVcpu(engine);
         vcpu.State.Registers.Gpr[0] = 5;
         vcpu.State.Registers.Gpr[2] = 7;
         vcpu.State.Registers.Gpr[3] = 7;
@@ -66,7 +66,7 @@ public sealed class IntegerTests
     [Fact]
     public void Bts_WithARegister_ReachesBeyondItsOperand()
     {
-        using var vcpu = new TestVcpu();
+        using var vcpu = new TestVcpu(engine);
         vcpu.State.Registers.Gpr[0] = unchecked((ulong)-9L);
         vcpu.Assemble(a =>
         {
@@ -80,7 +80,7 @@ public sealed class IntegerTests
     [Fact]
     public void CompareExchange16_SwapsThePairAndReloadsItWhenItDiffers()
     {
-        using var vcpu = new TestVcpu();
+        using var vcpu = new TestVcpu(engine);
         vcpu.State.Registers.Gpr[3] = 11;
         vcpu.State.Registers.Gpr[1] = 22;
         vcpu.State.Registers.Gpr[6] = TestVcpu.DataAddress;
@@ -104,7 +104,7 @@ public sealed class IntegerTests
     [InlineData(4093)]
     public void LockedAdd_AcrossLinesOrPages_ChangesMemoryAndFlags(int offset)
     {
-        using var vcpu = new TestVcpu();
+        using var vcpu = new TestVcpu(engine);
         vcpu.State.Registers.Gpr[0] = 3;
         vcpu.State.Registers.Gpr[6] = TestVcpu.DataAddress + (ulong)offset;
         vcpu.Assemble(a =>
@@ -127,7 +127,7 @@ public sealed class IntegerTests
     [Fact]
     public void RepMovs_AcrossAnUnmappedPage_StopsExactlyThere()
     {
-        using var vcpu = new TestVcpu();
+        using var vcpu = new TestVcpu(engine);
         vcpu.Map(22, true, present: false);
         ulong end = TestVcpu.Base + (22 * 4096);
         vcpu.State.Registers.Gpr[1] = 0x3000;
@@ -148,7 +148,7 @@ public sealed class IntegerTests
     [Fact]
     public void RepMovs_OntoItselfALittleHigher_RepeatsThePattern()
     {
-        using var vcpu = new TestVcpu();
+        using var vcpu = new TestVcpu(engine);
         "abc"u8.CopyTo(vcpu.At(TestVcpu.DataAddress));
         vcpu.State.Registers.Gpr[1] = 100;
         vcpu.State.Registers.Gpr[6] = TestVcpu.DataAddress;
@@ -167,7 +167,7 @@ public sealed class IntegerTests
     [Fact]
     public void LoadSegment_TakesTheBaseFromTheGuestsDescriptor()
     {
-        using var vcpu = new TestVcpu();
+        using var vcpu = new TestVcpu(engine);
         vcpu.Descriptors[0x63] = 0x00CF_F300_0000_FFFF | (0x1234ul << 16) | (0x05ul << 56);
         vcpu.State.Registers.Gpr[0] = 0x63;
         vcpu.Assemble(a =>
@@ -186,7 +186,7 @@ public sealed class IntegerTests
     [Fact]
     public void PopFlags_LeavesInterruptFlagAndPrivilegeLevel()
     {
-        using var vcpu = new TestVcpu();
+        using var vcpu = new TestVcpu(engine);
         vcpu.Assemble(a =>
         {
             a.push(0x3CD7);
@@ -202,7 +202,7 @@ public sealed class IntegerTests
     [Fact]
     public void TrapFlag_StopsBehindEveryInstructionAndIteration()
     {
-        using var vcpu = new TestVcpu();
+        using var vcpu = new TestVcpu(engine);
         vcpu.State.Registers.Gpr[1] = 2;
         vcpu.State.Registers.Gpr[7] = TestVcpu.DataAddress;
         vcpu.Assemble(a =>
@@ -228,7 +228,7 @@ public sealed class IntegerTests
     [Fact]
     public void Iret_LoadsAllFiveAndRefusesTheKernelsRing()
     {
-        using var vcpu = new TestVcpu();
+        using var vcpu = new TestVcpu(engine);
         vcpu.Assemble(a =>
         {
             Label target = a.CreateLabel();

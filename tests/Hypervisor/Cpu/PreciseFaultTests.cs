@@ -9,7 +9,7 @@ namespace Xen.Cpu.Tests;
 /// Every instruction with a memory operand, where the operand is not (wholly) in memory it may use: the fault must have the processor's
 /// error code and address, rip must be at the instruction, and nothing may have changed.
 /// </summary>
-public sealed class PreciseFaultTests(ITestOutputHelper output)
+public abstract class PreciseFaultTests(string engine, ITestOutputHelper output)
 {
     private const int RoundsPerCode = 6, LowPage = 17, HighPage = 18;
     private const ulong Boundary = TestVcpu.Base + (HighPage * 4096);
@@ -21,7 +21,7 @@ public sealed class PreciseFaultTests(ITestOutputHelper output)
     public void Fault_OfAMemoryOperand_IsPreciseAndChangesNothing(string name)
     {
         SiliconClass family = SiliconClass.All.Single(c => c.Name == name);
-        using var vcpu = new TestVcpu();
+        using var vcpu = new TestVcpu(engine);
         var random = new SiliconRandom(7);
         var generator = new SiliconGenerator(random, (_, _) => { });
         var reports = new List<string>();

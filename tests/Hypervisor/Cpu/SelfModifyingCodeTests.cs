@@ -4,7 +4,7 @@ using static Iced.Intel.AssemblerRegisters;
 namespace Xen.Cpu.Tests;
 
 /// <summary>Code that is written while it is used: through its own address, through another mapping of its frame, by another vCPU, by a string instruction.</summary>
-public sealed class SelfModifyingCodeTests
+public abstract class SelfModifyingCodeTests(string engine)
 {
     private const ulong Function = TestVcpu.Base + (4 * 4096);
     private const int AliasPage = 40;
@@ -22,7 +22,7 @@ public sealed class SelfModifyingCodeTests
     [InlineData(TestVcpu.Base + (AliasPage * 4096) + 1)]
     public void Store_IntoAFunctionThatHasRun_IsSeenByTheNextCall(ulong address)
     {
-        using var vcpu = new TestVcpu();
+        using var vcpu = new TestVcpu(engine);
         LoadFunction(vcpu);
         vcpu.Alias(4, AliasPage);
         vcpu.Assemble(a =>
@@ -47,7 +47,7 @@ public sealed class SelfModifyingCodeTests
     [Fact]
     public void Store_ByAnotherVcpu_IsSeen()
     {
-        using var first = new TestVcpu();
+        using var first = new TestVcpu(engine);
         using var second = new TestVcpu(first);
         LoadFunction(first);
         first.Assemble(a =>
@@ -74,7 +74,7 @@ public sealed class SelfModifyingCodeTests
     [Fact]
     public void Decoding_TakesWriteAccessFromOtherVcpus()
     {
-        using var first = new TestVcpu();
+        using var first = new TestVcpu(engine);
         using var second = new TestVcpu(first);
         LoadFunction(first);
 
@@ -107,7 +107,7 @@ public sealed class SelfModifyingCodeTests
     [Fact]
     public void RepStos_OverTheCodeBehindIt_IsExecutedAsWritten()
     {
-        using var vcpu = new TestVcpu();
+        using var vcpu = new TestVcpu(engine);
         vcpu.State.Registers.Gpr[1] = 16;
         vcpu.State.Registers.Gpr[0] = 0x90;
         vcpu.Assemble(a =>
@@ -126,7 +126,7 @@ public sealed class SelfModifyingCodeTests
     [Fact]
     public void Instruction_AcrossTwoPages_IsDecodedAnewWhenItsTailChanges()
     {
-        using var vcpu = new TestVcpu();
+        using var vcpu = new TestVcpu(engine);
         const ulong Edge = TestVcpu.Base + (5 * 4096) - 2;
         vcpu.Assemble(
             a =>

@@ -42,7 +42,7 @@ internal static class SiliconDifferences
     }
 
     private static void Say(StringBuilder text, string what, string native, string interpreted) =>
-        text.AppendLine(CultureInfo.InvariantCulture, $"{what}: processor {native}, interpreter {interpreted}");
+        text.AppendLine(CultureInfo.InvariantCulture, $"{what}: processor {native}, engine {interpreted}");
 
     /// <summary>The arithmetic flags that an instruction changes, as bits of rflags.</summary>
     public static ulong Changed(in Instruction instruction) => Undefined(instruction.RflagsModified);

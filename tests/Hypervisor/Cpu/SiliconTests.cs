@@ -7,11 +7,11 @@ using Xunit.Abstractions;
 namespace Xen.Cpu.Tests;
 
 /// <summary>
-/// The interpreter against the host's own processor: random instances of every instruction of a class, from random states; all registers, flags
+/// An engine against the host's own processor: random instances of every instruction of a class, from random states; all registers, flags
 /// (but those that are undefined), faults and memory are compared. XEN_SILICON_INSTANCES says how many in all classes together; XEN_SILICON_SEED where
 /// to start. XEN_SILICON_TRACE names a file for the instance that is about to be executed, for the day when one ends the process.
 /// </summary>
-public sealed class SiliconTests(ITestOutputHelper output)
+public abstract class SiliconTests(string engine, ITestOutputHelper output)
 {
     private const int DefaultInstances = 400_000, MaxReports = 10, SlotSize = 64;
     private const byte InvalidOpcode = 6, PageFault = 14;
@@ -28,7 +28,7 @@ public sealed class SiliconTests(ITestOutputHelper output)
 
     [Theory]
     [MemberData(nameof(Classes))]
-    public void Interpreter_AgreesWithTheProcessor(string name)
+    public void Engine_AgreesWithTheProcessor(string name)
     {
         if (!SiliconProcessor.IsApplicable)
         {
@@ -39,7 +39,7 @@ public sealed class SiliconTests(ITestOutputHelper output)
         SiliconClass family = SiliconClass.All.Single(c => c.Name == name);
         int share = (int)((long)Instances * family.Weight / SiliconClass.All.Sum(c => c.Weight));
         using var processor = new SiliconProcessor();
-        using var comparison = new Comparison(family, Seed);
+        using var comparison = new Comparison(engine, family, Seed);
         comparison.Execute(share);
         output.WriteLine($"{name}: {comparison.Executed} instances of {comparison.CodeCount} codes, {comparison.Faulted} faults besides");
         Assert.True(comparison.Reports.Count == 0, string.Join("\n\n", comparison.Reports));
@@ -72,14 +72,15 @@ public sealed class SiliconTests(ITestOutputHelper output)
     private sealed class Comparison : IDisposable
     {
         private readonly SiliconClass _family;
-        private readonly TestVcpu _vcpu = new();
+        private readonly TestVcpu _vcpu;
         private readonly SiliconRandom _random;
         private readonly SiliconGenerator _generator;
         private readonly HashSet<Code> _reported = [];
         private ulong _slot = TestVcpu.CodeAddress;
 
-        public Comparison(SiliconClass family, ulong seed)
+        public Comparison(string engine, SiliconClass family, ulong seed)
         {
+            _vcpu = new TestVcpu(engine);
             _family = family;
             foreach (char letter in family.Name)
                 seed = (seed * 31) + letter;
@@ -146,7 +147,7 @@ public sealed class SiliconTests(ITestOutputHelper output)
                 differences.AppendLine(CultureInfo.InvariantCulture, $"the processor raises exception {trap}");
             }
             else if (outcome.Branched != interpretedBranched)
-                differences.AppendLine(CultureInfo.InvariantCulture, $"branched: processor {outcome.Branched}, interpreter {interpretedBranched}");
+                differences.AppendLine(CultureInfo.InvariantCulture, $"branched: processor {outcome.Branched}, engine {interpretedBranched}");
             SiliconDifferences.Registers(differences, in made.Instruction, in interpreted, in native, _family.ComparesX87);
             if (CompareMemory(differences))
                 Synchronise();
@@ -178,7 +179,7 @@ public sealed class SiliconTests(ITestOutputHelper output)
             }
 
             if (exit.Vector == InvalidOpcode)
-                differences.AppendLine("#UD: the interpreter does not have it");
+                differences.AppendLine("#UD: the engine does not have it");
             else if (!made.Instruction.IsStringInstruction)
                 SiliconDifferences.Registers(differences, in made.Instruction, in after, in before, _family.ComparesX87);
             if (after.Rip != made.Instruction.IP)
@@ -214,7 +215,7 @@ public sealed class SiliconTests(ITestOutputHelper output)
             return text.AppendLine().ToString();
         }
 
-        /// <summary>Writes the instruction on both sides. On the interpreter's a SYSCALL follows it.</summary>
+        /// <summary>Writes the instruction on both sides. On the engine's a SYSCALL follows it.</summary>
         private void Place(SiliconInstance made)
         {
             SiliconProcessor.Place(made.Bytes, _slot, made.BranchTarget);
@@ -257,11 +258,11 @@ public sealed class SiliconTests(ITestOutputHelper output)
                 return false;
             first &= ~7;
             differences.AppendLine(CultureInfo.InvariantCulture,
-                $"memory at {page + (ulong)first:x}: processor {BitConverter.ToUInt64(there[first..]):x16}, interpreter {BitConverter.ToUInt64(here[first..]):x16}");
+                $"memory at {page + (ulong)first:x}: processor {BitConverter.ToUInt64(there[first..]):x16}, engine {BitConverter.ToUInt64(here[first..]):x16}");
             return true;
         }
 
-        /// <summary>Makes the processor's memory what the interpreter's is.</summary>
+        /// <summary>Makes the processor's memory what the engine's is.</summary>
         private void Synchronise()
         {
             for (ulong page = TestVcpu.Base + 4096; page < TestVcpu.Base + (TestVcpu.Pages * 4096); page += 4096)

@@ -3,8 +3,8 @@ using static Iced.Intel.AssemblerRegisters;
 
 namespace Xen.Cpu.Tests;
 
-/// <summary>Two interpreters on two threads over the same memory: what LOCK promises must hold.</summary>
-public sealed class SmpTests
+/// <summary>Two vCPUs on two threads over the same memory: what LOCK promises must hold.</summary>
+public abstract class SmpTests(string engine)
 {
     private const int Rounds = 100_000;
     private const ulong Counter = TestVcpu.DataAddress, Spinlock = TestVcpu.DataAddress + 64;
@@ -15,7 +15,7 @@ public sealed class SmpTests
     [MemberData(nameof(Programs))]
     public void Increments_OfTwoVcpus_AreNeverLost(string name)
     {
-        using var first = new TestVcpu();
+        using var first = new TestVcpu(engine);
         using var second = new TestVcpu(first);
         Action<Assembler> program = ProgramOf(name);
         first.Assemble(program);

@@ -18,8 +18,15 @@ public sealed class TestVcpu : IGuestEnvironment, IDisposable
 
     /// <summary>The vCPUs that share this memory, this one too.</summary>
     private readonly List<TestVcpu> _machine;
+    private readonly Func<VcpuState, ICpuEngine> _factory;
 
-    public TestVcpu(Func<VcpuState, ICpuEngine>? engine = null)
+    /// <param name="engine">A name of <see cref="CpuEngines"/>.</param>
+    public TestVcpu(string engine)
+        : this(engine == CpuEngines.Translator ? SmallTranslator : CpuEngines.FactoryOf(engine))
+    {
+    }
+
+    public TestVcpu(Func<VcpuState, ICpuEngine> engine)
         : this(new MachineMemory(256), new CodeMap(256), [], engine)
     {
         Mfn l4 = new(43), l3 = new(42), l2 = new(41);
@@ -32,11 +39,11 @@ public sealed class TestVcpu : IGuestEnvironment, IDisposable
 
     /// <summary>One more vCPU with the memory and the address space of another.</summary>
     public TestVcpu(TestVcpu sibling)
-        : this(sibling.Memory, sibling.Code, sibling._machine, null)
+        : this(sibling.Memory, sibling.Code, sibling._machine, sibling._factory)
     {
     }
 
-    private TestVcpu(MachineMemory memory, CodeMap code, List<TestVcpu> machine, Func<VcpuState, ICpuEngine>? engine)
+    private TestVcpu(MachineMemory memory, CodeMap code, List<TestVcpu> machine, Func<VcpuState, ICpuEngine> engine)
     {
         Memory = memory;
         Code = code;
@@ -45,11 +52,12 @@ public sealed class TestVcpu : IGuestEnvironment, IDisposable
         State = new VcpuState(Memory, Code, this);
         State.KernelRoot = State.UserRoot = new Mfn(43);
         State.Registers.Gpr[4] = StackTop;
-        Engine = (engine ?? DefaultEngine)(State);
+        _factory = engine;
+        Engine = engine(State);
     }
 
-    private static ICpuEngine DefaultEngine(VcpuState state) =>
-        Environment.GetEnvironmentVariable("XEN_TEST_ENGINE") == "translator" ? new Translator(state, 1 << 20) : new Interpreter(state);
+    /// <summary>A translator with so little code memory that it is cleared now and then.</summary>
+    public static ICpuEngine SmallTranslator(VcpuState state) => new Translator(state, 1 << 20);
 
     public MachineMemory Memory { get; }
 
@@ -69,15 +77,20 @@ public sealed class TestVcpu : IGuestEnvironment, IDisposable
 
     /// <summary>The bytes behind a linear address, to the end of its page.</summary>
     public Span<byte> At(ulong address) =>
-        Memory.Frame(new Mfn(FirstDataFrame + ((address - Base) >> Page.Shift)))[(int)(address & Page.OffsetMask)..];
+        Memory.Frame(FrameOf(address))[(int)(address & Page.OffsetMask)..];
+
+    /// <summary>The frame of a page, wherever the page tables may map it.</summary>
+    public static Mfn FrameOf(ulong address) => new(FirstDataFrame + ((address - Base) >> Page.Shift));
 
     /// <summary>Maps or write-protects a page; the caller flushes.</summary>
-    public void Map(int page, bool writable, bool present = true) =>
-        Memory.WriteUInt64(_l1.Address + (((Base >> 12) + (ulong)page) * 8), ((FirstDataFrame + (ulong)page) << 12) | (writable ? 0x67ul : 0x65ul) & (present ? ulong.MaxValue : ~1ul));
+    public void Map(int page, bool writable, bool present = true, bool executable = true) =>
+        SetEntry(page, page, (writable ? 0x67ul : 0x65ul) & (present ? ulong.MaxValue : ~1ul) | (executable ? 0 : 1ul << 63));
 
     /// <summary>Maps a page of memory a second time, at the address of another page; the caller flushes.</summary>
-    public void Alias(int page, int asPage) =>
-        Memory.WriteUInt64(_l1.Address + (((Base >> 12) + (ulong)asPage) * 8), ((FirstDataFrame + (ulong)page) << 12) | 0x67);
+    public void Alias(int page, int asPage, bool executable = true) => SetEntry(asPage, page, 0x67 | (executable ? 0 : 1ul << 63));
+
+    /// <summary>Maps the whole address space a second time, at an offset (a multiple of 512 GiB); the caller flushes.</summary>
+    public void MapAgain(ulong offset) => Memory.WriteUInt64(new Mfn(43).Address + (((offset >> 39) & 511) * 8), new Mfn(42).Address | 0x67);
 
     /// <summary>Assembles code and sets rip to it.</summary>
     public void Assemble(Action<Assembler> program, ulong address = CodeAddress)
@@ -102,7 +115,7 @@ public sealed class TestVcpu : IGuestEnvironment, IDisposable
     }
 
     /// <summary>Says that code was written past the engine.</summary>
-    public void NoteCodeWrite(ulong address) => Code.NoteWrite(new Mfn(FirstDataFrame + ((address - Base) >> Page.Shift)));
+    public void NoteCodeWrite(ulong address) => Code.NoteWrite(FrameOf(address));
 
     public CpuExit Run(long budget = 100_000_000) => Engine.Run(budget);
 
@@ -133,6 +146,9 @@ public sealed class TestVcpu : IGuestEnvironment, IDisposable
     }
 
     public ulong ReadTsc() => Tsc++;
+
+    private void SetEntry(int page, int framePage, ulong bits) =>
+        Memory.WriteUInt64(_l1.Address + (((Base >> 12) + (ulong)page) * 8), ((FirstDataFrame + (ulong)framePage) << 12) | bits);
 
     /// <summary>Frees the memory; of vCPUs that share it, the first one's call does.</summary>
     public void Dispose()

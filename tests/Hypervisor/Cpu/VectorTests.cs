@@ -5,14 +5,14 @@ using static Iced.Intel.AssemblerRegisters;
 namespace Xen.Cpu.Tests;
 
 /// <summary>SSE and MMX instructions: one law per test. What they compute is compared with the host's processor elsewhere.</summary>
-public sealed class VectorTests
+public abstract class VectorTests(string engine)
 {
     private const uint Data = (uint)TestVcpu.DataAddress;
 
     [Fact]
     public void StringLength_ByCompareAndMask()
     {
-        using var vcpu = new TestVcpu();
+        using var vcpu = new TestVcpu(engine);
         "hello, world\0........"u8.CopyTo(vcpu.At(TestVcpu.DataAddress));
         vcpu.Assemble(a =>
         {
@@ -29,7 +29,7 @@ public sealed class VectorTests
     [Fact]
     public void Doubles_AddMultiplyConvert()
     {
-        using var vcpu = new TestVcpu();
+        using var vcpu = new TestVcpu(engine);
         vcpu.Assemble(a =>
         {
             a.mov(eax, 7);
@@ -52,7 +52,7 @@ public sealed class VectorTests
     [Fact]
     public void AlignedMove_OffItsBoundary_RaisesGeneralProtection()
     {
-        using var vcpu = new TestVcpu();
+        using var vcpu = new TestVcpu(engine);
         vcpu.Assemble(a =>
         {
             a.movups(xmm0, __[Data + 8]);
@@ -65,7 +65,7 @@ public sealed class VectorTests
     [Fact]
     public void TaskSwitched_RaisesDeviceNotAvailable_AtTheFirstVectorInstruction()
     {
-        using var vcpu = new TestVcpu();
+        using var vcpu = new TestVcpu(engine);
         vcpu.State.TaskSwitched = true;
         vcpu.Assemble(a =>
         {
@@ -82,7 +82,7 @@ public sealed class VectorTests
     [Fact]
     public void UnmaskedException_RaisesSimdFault_AndLeavesTheRegister()
     {
-        using var vcpu = new TestVcpu();
+        using var vcpu = new TestVcpu(engine);
         vcpu.State.Registers.Mxcsr = 0x1F80 & ~0x200u;
         vcpu.State.Registers.Xmm[0] = Vector128.Create(1.0, 5.0).AsByte();
         vcpu.Assemble(a => a.divsd(xmm0, xmm1));
@@ -99,7 +99,7 @@ public sealed class VectorTests
     [InlineData(3u, 0x3FD5_5555_5555_5555ul)]
     public void Division_RoundsAsMxcsrSays(uint rounding, ulong expected)
     {
-        using var vcpu = new TestVcpu();
+        using var vcpu = new TestVcpu(engine);
         vcpu.State.Registers.Mxcsr = 0x1F80 | (rounding << 13);
         vcpu.State.Registers.Xmm[0] = Vector128.Create(1.0, 0.0).AsByte();
         vcpu.State.Registers.Xmm[1] = Vector128.Create(3.0, 0.0).AsByte();
@@ -115,7 +115,7 @@ public sealed class VectorTests
     [Fact]
     public void FxSave_ThenFxRestore_BringsEverythingBack()
     {
-        using var vcpu = new TestVcpu();
+        using var vcpu = new TestVcpu(engine);
         for (int i = 0; i < 16; i++)
             vcpu.State.Registers.Xmm[i] = Vector128.Create((byte)i);
         vcpu.Assemble(a =>
@@ -141,7 +141,7 @@ public sealed class VectorTests
     [Fact]
     public void LoadMxcsr_WithReservedBits_RaisesGeneralProtection()
     {
-        using var vcpu = new TestVcpu();
+        using var vcpu = new TestVcpu(engine);
         BitConverter.TryWriteBytes(vcpu.At(TestVcpu.DataAddress), 0x11F80u);
         vcpu.Assemble(a => a.ldmxcsr(__[Data]));
         Assert.Equal(CpuExit.Exception(13), vcpu.Run());
@@ -151,7 +151,7 @@ public sealed class VectorTests
     [Fact]
     public void MaskedStore_WritesMarkedBytesOnly()
     {
-        using var vcpu = new TestVcpu();
+        using var vcpu = new TestVcpu(engine);
         vcpu.State.Registers.Gpr[7] = TestVcpu.DataAddress;
         vcpu.State.Registers.Xmm[0] = Vector128.Create((byte)0xAB);
         vcpu.State.Registers.Xmm[1] = Vector128<byte>.Zero.WithElement(3, (byte)0x80).WithElement(9, (byte)0xFF).WithElement(10, (byte)0x7F);
@@ -167,7 +167,7 @@ public sealed class VectorTests
     [Fact]
     public void Compare_WithNaN_IsUnordered_AndOnlyComisdIsInvalid()
     {
-        using var vcpu = new TestVcpu();
+        using var vcpu = new TestVcpu(engine);
         vcpu.State.Registers.Xmm[1] = Vector128.Create(double.NaN, 0).AsByte();
         vcpu.Assemble(a =>
         {

@@ -4,14 +4,14 @@ using static Iced.Intel.AssemblerRegisters;
 namespace Xen.Cpu.Tests;
 
 /// <summary>The x87: its stack, its exceptions, its state. What it computes is compared with the host's processor elsewhere.</summary>
-public sealed class X87Tests
+public abstract class X87Tests(string engine)
 {
     private const uint Data = (uint)TestVcpu.DataAddress;
 
     [Fact]
     public void Division_KeepsSixtyFourDigits()
     {
-        using var vcpu = new TestVcpu();
+        using var vcpu = new TestVcpu(engine);
         vcpu.Assemble(a =>
         {
             a.fninit();
@@ -31,7 +31,7 @@ public sealed class X87Tests
     [Fact]
     public void NinthPush_IsAStackFault_AndLeavesTheIndefiniteNaN()
     {
-        using var vcpu = new TestVcpu();
+        using var vcpu = new TestVcpu(engine);
         vcpu.Assemble(a =>
         {
             for (int i = 0; i < 9; i++)
@@ -48,7 +48,7 @@ public sealed class X87Tests
     [Fact]
     public void UnmaskedException_IsRaisedByTheNextWaitingInstruction()
     {
-        using var vcpu = new TestVcpu();
+        using var vcpu = new TestVcpu(engine);
         vcpu.Assemble(a =>
         {
             a.mov(__word_ptr[Data], 0x37B);
@@ -72,7 +72,7 @@ public sealed class X87Tests
     [Fact]
     public void TaskSwitched_RaisesDeviceNotAvailable()
     {
-        using var vcpu = new TestVcpu();
+        using var vcpu = new TestVcpu(engine);
         vcpu.State.TaskSwitched = true;
         vcpu.Assemble(a => a.fninit());
         Assert.Equal(CpuExit.Exception(7), vcpu.Run());
@@ -81,7 +81,7 @@ public sealed class X87Tests
     [Fact]
     public void FxSave_HasRegistersInStackOrder()
     {
-        using var vcpu = new TestVcpu();
+        using var vcpu = new TestVcpu(engine);
         vcpu.Assemble(a =>
         {
             a.fldz();
@@ -99,7 +99,7 @@ public sealed class X87Tests
     [Fact]
     public void Store_ThatFaults_ChangesNothing()
     {
-        using var vcpu = new TestVcpu();
+        using var vcpu = new TestVcpu(engine);
         vcpu.Map(20, writable: false);
         vcpu.State.Registers.Gpr[0] = TestVcpu.Base + (20 * 4096) + 4090;
         vcpu.Assemble(a =>
@@ -116,7 +116,7 @@ public sealed class X87Tests
     [Fact]
     public void PartialRemainder_GoesOnUntilC2IsClear()
     {
-        using var vcpu = new TestVcpu();
+        using var vcpu = new TestVcpu(engine);
         BitConverter.TryWriteBytes(vcpu.At(TestVcpu.DataAddress), 1e300);
         BitConverter.TryWriteBytes(vcpu.At(TestVcpu.DataAddress + 8), 7.25);
         vcpu.Assemble(a =>
@@ -142,7 +142,7 @@ public sealed class X87Tests
     [InlineData(1e9)]
     public void Sine_IsTheMathematicalOne(double angle)
     {
-        using var vcpu = new TestVcpu();
+        using var vcpu = new TestVcpu(engine);
         BitConverter.TryWriteBytes(vcpu.At(TestVcpu.DataAddress), angle);
         vcpu.Assemble(a =>
         {

@@ -140,6 +140,9 @@ internal sealed class InstructionClassifier
             }
         }
 
+        // The compared AL is in the same register as the high byte that is turned.
+        if (code.Code == Code.Cmpxchg_rm8_r8 && code.Op0Kind == OpKind.Memory && code.Op1Register == Register.AH)
+            return true;
         return !FitsScratch(in code);
     }
 

@@ -9,30 +9,12 @@ internal sealed partial class BlockEmitter
     {
         ulong rip = _translated.Rip;
         _translated.Indirect = _emitter.Position;
-        if (flagsLive)
-            FlagSaving.Save(_emitter);
-        if ((long)rip == (int)rip)
-        {
-            _emitter.Compare(RegisterMap.Scratch, (int)rip);
-        }
-        else
-        {
-            _emitter.Move(RegisterMap.Scratch2, rip);
-            _emitter.Compare(RegisterMap.Scratch, RegisterMap.Scratch2);
-        }
-
-        AddCold(new ColdPath { From = _emitter.Jump(HostCondition.NotEqual), Trampoline = _trampolines.Lookup, RestoresFlags = flagsLive });
-        if (flagsLive)
-            FlagSaving.Restore(_emitter);
+        EmitAddressCheck(rip);
 
         _translated.Far = _emitter.Position;
-        if (flagsLive)
-            FlagSaving.Save(_emitter);
-        EmitPageCheck(rip, _translated.Frame, flagsLive);
+        EmitPageCheck(rip, _translated.Frame);
         if (_translated.CrossesPage)
-            EmitPageCheck((rip | Page.OffsetMask) + 1, _translated.Tail, flagsLive);
-        if (flagsLive)
-            FlagSaving.Restore(_emitter);
+            EmitPageCheck((rip | Page.OffsetMask) + 1, _translated.Tail);
 
         _translated.Backward = _emitter.Position;
         if (flagsLive)
@@ -44,12 +26,42 @@ internal sealed partial class BlockEmitter
         _translated.Body = _emitter.Position;
     }
 
-    /// <summary>Compares what the TLB says of a code page with what it was when the block was translated.</summary>
-    private void EmitPageCheck(ulong address, Mfn frame, bool flagsLive)
+    /// <summary>
+    /// Compares the address in the first scratch register with the block's. It may be another block's, to which flags are alive that are dead
+    /// here: so they are left alone.
+    /// </summary>
+    private void EmitAddressCheck(ulong rip)
     {
-        _emitter.Move(RegisterMap.Scratch2, SoftTlb.CodeKeyOf(address, frame));
-        _emitter.Compare(RegisterMap.Scratch2, HostAddress.Context(_tlb + ContextOffsets.CodeKeys + (SoftTlb.CodeIndexOf(address) * sizeof(ulong))));
-        AddRipCold(_trampolines.Lookup, flagsLive);
+        const HostRegister counter = HostRegister.Rcx;
+        long distance = -(long)rip;
+        if (distance != (int)distance)
+            _emitter.Move(RegisterMap.Delta, (ulong)distance);
+        _emitter.Move(RegisterMap.Scratch2, counter);
+        _emitter.Lea(counter, distance == (int)distance ? HostAddress.At(RegisterMap.Scratch, (int)distance) : new HostAddress(RegisterMap.Scratch, RegisterMap.Delta, 0, 0));
+        int good = _emitter.JumpIfRcxZero();
+        _emitter.Move(counter, RegisterMap.Scratch2);
+        _emitter.JumpTo(_trampolines.Lookup);
+        _emitter.BindShort(good);
+        _emitter.Move(counter, RegisterMap.Scratch2);
+    }
+
+    /// <summary>
+    /// Compares what the TLB says of a code page with what it was when the block was translated. The flags are left alone, for
+    /// the code that is there instead.
+    /// </summary>
+    private void EmitPageCheck(ulong address, Mfn frame)
+    {
+        const HostRegister counter = HostRegister.Rcx;
+        _emitter.Move(RegisterMap.Scratch2, counter);
+        _emitter.Move(counter, 0 - SoftTlb.CodeKeyOf(address, frame));
+        _emitter.Load(RegisterMap.Delta, HostAddress.Context(_tlb + ContextOffsets.CodeKeys + (SoftTlb.CodeIndexOf(address) * sizeof(ulong))));
+        _emitter.Lea(counter, new HostAddress(counter, RegisterMap.Delta, 0, 0));
+        int good = _emitter.JumpIfRcxZero();
+        _emitter.Move(counter, RegisterMap.Scratch2);
+        _emitter.Move(RegisterMap.Scratch, _translated.Rip);
+        _emitter.JumpTo(_trampolines.Lookup);
+        _emitter.BindShort(good);
+        _emitter.Move(counter, RegisterMap.Scratch2);
     }
 
     /// <summary>Leaves by a trampoline with the block's own address, if the comparison before was unequal.</summary>

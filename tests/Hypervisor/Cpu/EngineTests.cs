@@ -3,12 +3,12 @@ using static Iced.Intel.AssemblerRegisters;
 
 namespace Xen.Cpu.Tests;
 
-public sealed class InterpreterTests
+public abstract class EngineTests(string engine)
 {
     [Fact]
     public void Loop_SumsAndLeavesByHypercall()
     {
-        using var vcpu = new TestVcpu();
+        using var vcpu = new TestVcpu(engine);
         vcpu.Assemble(a =>
         {
             Label loop = a.CreateLabel();
@@ -27,13 +27,14 @@ public sealed class InterpreterTests
         Assert.Equal(CpuExitReason.Hypercall, exit.Reason);
         Assert.Equal(500500ul, vcpu.State.Registers.Gpr[3]);
         Assert.Equal(500500ul, BitConverter.ToUInt64(vcpu.At(TestVcpu.DataAddress)));
-        Assert.Equal(4005ul, vcpu.Engine.InstructionsRetired);
+        if (vcpu.Engine is Interpreter)
+            Assert.Equal(4005ul, vcpu.Engine.InstructionsRetired);
     }
 
     [Fact]
     public void Store_ToUnmappedPage_FaultsAtItsInstruction()
     {
-        using var vcpu = new TestVcpu();
+        using var vcpu = new TestVcpu(engine);
         vcpu.Map(20, true, present: false);
         vcpu.Assemble(a =>
         {
@@ -49,7 +50,7 @@ public sealed class InterpreterTests
     [Fact]
     public void Store_IntoTheRunningBlock_IsSeenByTheNextInstruction()
     {
-        using var vcpu = new TestVcpu();
+        using var vcpu = new TestVcpu(engine);
         vcpu.Assemble(a =>
         {
             Label patched = a.CreateLabel();
@@ -66,7 +67,7 @@ public sealed class InterpreterTests
     [Fact]
     public void Budget_EndsARunningLoop()
     {
-        using var vcpu = new TestVcpu();
+        using var vcpu = new TestVcpu(engine);
         vcpu.Assemble(a =>
         {
             Label self = a.CreateLabel();
