@@ -24,7 +24,7 @@ internal static class AccessGroups
             // The operand's access comes first, then the stack's.
             Visit(instructions, i, stack: false, ref active, ref left);
             Visit(instructions, i, stack: true, ref active, ref left);
-            active.Advance(in instructions[i]);
+            active.Advance(ref instructions[i]);
             if (!active.IsKnown)
                 left = 0;
         }
@@ -67,7 +67,7 @@ internal static class AccessGroups
                 TryExtend(in instructions[i].Operand, ref group, in walker, ref uses);
             if (i > at || !stack)
                 TryExtend(in instructions[i].Stack, ref group, in walker, ref uses);
-            walker.Advance(in instructions[i]);
+            walker.Advance(ref instructions[i]);
         }
 
         return group;
@@ -103,11 +103,11 @@ internal static class AccessGroups
             && Moved + use.Displacement >= Range.Low && Moved + use.Displacement + use.Size <= Range.High;
 
         /// <summary>Follows the register over an instruction.</summary>
-        public void Advance(in GuestInstruction instruction)
+        public void Advance(ref GuestInstruction instruction)
         {
             if (!IsKnown)
                 return;
-            if (BaseMotion.TryMove(in instruction, Base, out int distance) && Math.Abs((long)Moved + distance) < MaxDistance)
+            if (BaseMotion.TryMove(ref instruction, Base, out int distance) && Math.Abs((long)Moved + distance) < MaxDistance)
                 Moved += distance;
             else
                 Base = -1;

@@ -9,7 +9,7 @@ internal static class BaseMotion
     private static InstructionInfoFactory? _factory;
 
     /// <summary>Whether the register's new value is a known distance from its old one.</summary>
-    public static bool TryMove(in GuestInstruction instruction, int register, out int distance)
+    public static bool TryMove(ref GuestInstruction instruction, int register, out int distance)
     {
         ref readonly Instruction code = ref instruction.Code;
         distance = 0;
@@ -35,7 +35,7 @@ internal static class BaseMotion
 
         if (IsConstantMotion(in code, register, out distance))
             return true;
-        return !Writes(in code, register);
+        return !Writes(ref instruction, register);
     }
 
     private static bool IsConstantMotion(in Instruction code, int register, out int distance)
@@ -59,18 +59,29 @@ internal static class BaseMotion
         }
     }
 
-    private static bool Writes(in Instruction code, int register)
+    /// <summary>Whether the instruction writes the register, by the mask that is found out once.</summary>
+    private static bool Writes(ref GuestInstruction instruction, int register)
     {
-        _factory ??= new InstructionInfoFactory();
-        foreach (UsedRegister used in _factory.GetInfo(in code, InstructionInfoOptions.NoMemoryUsage).GetUsedRegisters())
+        if (!instruction.HasWrittenRegisters)
         {
-            if (used.Register.IsGPR() && used.Register.GetFullRegister().GetNumber() == register
-                && used.Access is not (OpAccess.Read or OpAccess.CondRead or OpAccess.NoMemAccess))
-            {
-                return true;
-            }
+            instruction.WrittenRegisters = WrittenBy(in instruction.Code);
+            instruction.HasWrittenRegisters = true;
         }
 
-        return false;
+        return (instruction.WrittenRegisters & (1 << register)) != 0;
+    }
+
+    /// <summary>The general registers that an instruction writes, one bit each.</summary>
+    private static ushort WrittenBy(in Instruction code)
+    {
+        _factory ??= new InstructionInfoFactory();
+        int written = 0;
+        foreach (UsedRegister used in _factory.GetInfo(in code, InstructionInfoOptions.NoMemoryUsage).GetUsedRegisters())
+        {
+            if (used.Register.IsGPR() && used.Access is not (OpAccess.Read or OpAccess.CondRead or OpAccess.NoMemAccess))
+                written |= 1 << used.Register.GetFullRegister().GetNumber();
+        }
+
+        return (ushort)written;
     }
 }

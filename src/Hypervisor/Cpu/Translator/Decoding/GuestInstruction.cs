@@ -57,6 +57,10 @@ internal struct GuestInstruction
     /// <summary>Arithmetic flags that somebody may read, as they are before the instruction.</summary>
     public RflagsBits Live;
 
+    /// <summary>General registers that it writes, one bit each; valid when <see cref="HasWrittenRegisters"/>.</summary>
+    public ushort WrittenRegisters;
+    public bool HasWrittenRegisters;
+
     /// <summary>Its memory operand.</summary>
     public MemoryUse Operand;
 

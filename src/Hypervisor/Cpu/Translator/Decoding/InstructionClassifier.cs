@@ -11,7 +11,12 @@ internal sealed class InstructionClassifier
     /// <summary>By <see cref="Code"/>: whether the instruction may be re-encoded.</summary>
     private static readonly bool[] Plain = MakePlain();
 
+    private const int MaxOperands = 5;
+
     private readonly InstructionInfoFactory _information = new();
+
+    /// <summary>By code and operand: the access plus one, or 0 when it is not known yet.</summary>
+    private readonly byte[] _accesses = new byte[Plain.Length * MaxOperands];
 
     /// <summary>
     /// Other codes for what the host would take for something else, or has no general form of: TZCNT and LZCNT are BSF and BSR to a guest whose
@@ -43,6 +48,7 @@ internal sealed class InstructionClassifier
     {
         guest.Code.Code = Substitute(guest.Code.Code);
         ref readonly Instruction code = ref guest.Code;
+        guest.HasWrittenRegisters = false;
         guest.Operand = default;
         guest.Stack = default;
         guest.Kind = KindOf(in code);
@@ -226,7 +232,7 @@ internal sealed class InstructionClassifier
 
     private MemoryUse OperandOf(in Instruction code, int operand)
     {
-        OpAccess access = _information.GetInfo(in code, InstructionInfoOptions.NoRegisterUsage).GetOpAccess(operand);
+        OpAccess access = AccessOf(in code, operand);
         int size = code.MemorySize.GetSize();
         bool atomic = code.HasLockPrefix || code.Mnemonic == Mnemonic.Xchg;
         bool aligned = size == 16 && code.Mnemonic is not (Mnemonic.Movups or Mnemonic.Movupd or Mnemonic.Movdqu or Mnemonic.Lddqu
@@ -241,6 +247,15 @@ internal sealed class InstructionClassifier
             Base = BaseOf(in code),
             Displacement = (int)code.MemoryDisplacement64,
         };
+    }
+
+    /// <summary>How a code accesses its memory operand: asked once for each code.</summary>
+    private OpAccess AccessOf(in Instruction code, int operand)
+    {
+        ref byte known = ref _accesses[((int)code.Code * MaxOperands) + operand];
+        if (known == 0)
+            known = (byte)(_information.GetInfo(in code, InstructionInfoOptions.NoRegisterUsage).GetOpAccess(operand) + 1);
+        return (OpAccess)(known - 1);
     }
 
     /// <summary>The guest register of an address that is register and constant, or -1.</summary>
