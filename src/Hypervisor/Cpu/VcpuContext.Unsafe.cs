@@ -33,6 +33,11 @@ internal struct VcpuContext
 
     /// <summary>A value between two checks of one instruction.</summary>
     public ulong Held;
+    public ulong Held2;
+
+    /// <summary>Elements of a string instruction that are done in one go, and those that are left then.</summary>
+    public ulong RunLength;
+    public ulong RunRest;
 
     /// <summary>The flags that a sequence saves, as LAHF and SETO have them.</summary>
     public ulong SavedFlags;
@@ -45,6 +50,9 @@ internal struct VcpuContext
 
     /// <summary>The bits of a bit's number that count within 16, 32, 64 bits.</summary>
     public OperandMasks BitMasks;
+
+    /// <summary>The bits of an address that a vector's alignment forbids.</summary>
+    public ulong LowBits;
 
     /// <summary>The bits of an address that choose a TLB entry.</summary>
     public ulong IndexMask;

@@ -13,6 +13,7 @@ public sealed unsafe partial class Translator
             context->PageMasks[i] = ~Abi.Page.OffsetMask | ((1ul << i) - 1);
         for (int i = 0; i < 3; i++)
             context->BitMasks[i] = (16ul << i) - 1;
+        context->LowBits = 15;
         context->IndexMask = (TlbMemory.EntryCount - 1ul) << Abi.Page.Shift;
         context->JumpMask = JumpTable.Mask;
     }

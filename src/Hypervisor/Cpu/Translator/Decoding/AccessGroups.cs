@@ -11,6 +11,9 @@ internal static class AccessGroups
     /// <summary>Longest range of a group. The longer, the likelier that it leaves its page.</summary>
     private const int MaxLength = 256;
 
+    /// <summary>Bytes of an access that must be aligned.</summary>
+    private const int Vector = 16;
+
     /// <summary>Distances beyond this are not followed, so that sums of them fit.</summary>
     private const int MaxDistance = 1 << 24;
 
@@ -51,14 +54,14 @@ internal static class AccessGroups
         left = uses - 1;
     }
 
-    private static bool MayShare(in MemoryUse use) => use.Exists && use.Base >= 0 && use.Alignment == 1 && Math.Abs((long)use.Displacement) < MaxDistance;
+    private static bool MayShare(in MemoryUse use) => use.Exists && use.Base >= 0 && !use.IsAtomic && Math.Abs((long)use.Displacement) < MaxDistance;
 
     /// <summary>The accesses from here on that a group beginning here would cover.</summary>
     private static Candidate Collect(Span<GuestInstruction> instructions, int at, bool stack, out int uses)
     {
         ref MemoryUse first = ref stack ? ref instructions[at].Stack : ref instructions[at].Operand;
         var group = new Candidate(first.Base);
-        group.Range = new AccessRange(first.Displacement, first.Displacement + first.Size, first.Writes);
+        group.Range = new AccessRange(first.Displacement, first.Displacement + first.Size, first.Writes, first.Alignment > 1);
         uses = 1;
         var walker = group;
         for (int i = at; i < instructions.Length && walker.IsKnown; i++)
@@ -79,9 +82,23 @@ internal static class AccessGroups
             return;
         int low = Math.Min(group.Range.Low, walker.Moved + use.Displacement);
         int high = Math.Max(group.Range.High, walker.Moved + use.Displacement + use.Size);
+        bool aligned = use.Alignment > 1;
+        if (group.Range.IsAligned)
+        {
+            // What must be aligned is so together or not at all; the range begins at a multiple of the alignment.
+            if (aligned && ((walker.Moved + use.Displacement - group.Range.Low) & (Vector - 1)) != 0)
+                return;
+            low = group.Range.Low - ((group.Range.Low - low + Vector - 1) & -Vector);
+        }
+        else if (aligned)
+        {
+            int start = walker.Moved + use.Displacement;
+            low = start - ((start - low + Vector - 1) & -Vector);
+        }
+
         if (high - low > MaxLength)
             return;
-        group.Range = new AccessRange(low, high, group.Range.Writes | use.Writes);
+        group.Range = new AccessRange(low, high, group.Range.Writes | use.Writes, group.Range.IsAligned | aligned);
         uses++;
     }
 
@@ -100,6 +117,7 @@ internal static class AccessGroups
 
         public readonly bool Covers(in MemoryUse use) =>
             IsKnown && use.Base == Base && (Range.Writes || !use.Writes)
+            && (use.Alignment == 1 || (Range.IsAligned && ((Moved + use.Displacement - Range.Low) & (Vector - 1)) == 0))
             && Moved + use.Displacement >= Range.Low && Moved + use.Displacement + use.Size <= Range.High;
 
         /// <summary>Follows the register over an instruction.</summary>

@@ -79,6 +79,9 @@ internal struct MemoryUse
 
     public bool Writes;
 
+    /// <summary>A locked access: never part of a group.</summary>
+    public bool IsAtomic;
+
     /// <summary>The guest register that the address is a constant away from, or -1.</summary>
     public sbyte Base;
 
@@ -98,7 +101,8 @@ internal struct MemoryUse
 /// <param name="Low">First byte, from the base's value at the group's start.</param>
 /// <param name="High">Behind the last byte; equal to <paramref name="Low"/>: no range.</param>
 /// <param name="Writes">Whether some of it is written.</param>
-internal readonly record struct AccessRange(int Low, int High, bool Writes)
+/// <param name="IsAligned">Whether <paramref name="Low"/> must be a multiple of 16, because an access of it must.</param>
+internal readonly record struct AccessRange(int Low, int High, bool Writes, bool IsAligned)
 {
     public bool IsEmpty => Low == High;
 

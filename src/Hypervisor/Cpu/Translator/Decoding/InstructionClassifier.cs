@@ -243,6 +243,7 @@ internal sealed class InstructionClassifier
         {
             Size = (byte)size,
             Alignment = (byte)(atomic || aligned ? size : 1),
+            IsAtomic = atomic || code.Mnemonic == Mnemonic.Cmpxchg16b,
             Writes = access is OpAccess.Write or OpAccess.CondWrite or OpAccess.ReadWrite or OpAccess.ReadCondWrite,
             Base = BaseOf(in code),
             Displacement = (int)code.MemoryDisplacement64,

@@ -8,6 +8,7 @@ namespace Xen.Cpu;
 internal sealed partial class BlockEmitter
 {
     private const int EntryShift = 5, IndexShift = Page.Shift - EntryShift;
+    private const int VectorAlignment = 16;
     private const int IndexBits = (TlbMemory.EntryCount - 1) << EntryShift;
 
     /// <summary>Loads the linear address of an instruction's memory operand into the first scratch register. May use the second; keeps flags.</summary>
@@ -149,6 +150,12 @@ internal sealed partial class BlockEmitter
         {
             EmitIndex();
             _emitter.Add(address, HostAddress.Context(bias, index));
+            if (range.IsAligned)
+            {
+                _emitter.Test(address, VectorAlignment - 1);
+                AddCold(path with { From = _emitter.Jump(HostCondition.NotEqual) });
+            }
+
             path.From = EmitRangeTest(address, range.Length, 1);
             AddCold(in path);
             _emitter.Load(RegisterMap.Delta, HostAddress.Context(_tlb + ContextOffsets.Addend, index));
@@ -157,6 +164,8 @@ internal sealed partial class BlockEmitter
 
         EmitIndexKeepingFlags();
         EmitRangeTestKeepingFlags(ref path, bias, range.Length, 1);
+        if (range.IsAligned)
+            EmitAlignmentTestKeepingFlags(path);
         _emitter.Load(RegisterMap.Delta, HostAddress.Context(_tlb + ContextOffsets.Addend, index, scale: 2));
     }
 
@@ -201,6 +210,19 @@ internal sealed partial class BlockEmitter
         _emitter.Extract(counter, counter, ContextOffsets.PageMasks + (BitOperations.Log2((uint)alignment) * sizeof(ulong)));
         int good = _emitter.JumpIfRcxZero();
         path.RestoresCounter = true;
+        path.From = _emitter.Jump();
+        AddCold(in path);
+        _emitter.BindShort(good);
+        _emitter.Load(counter, HostAddress.Context(ContextOffsets.Borrowed));
+    }
+
+    /// <summary>Tests that the address in the first scratch register is a multiple of 16.</summary>
+    private void EmitAlignmentTestKeepingFlags(ColdPath path)
+    {
+        const HostRegister counter = HostRegister.Rcx;
+        _emitter.Store(HostAddress.Context(ContextOffsets.Borrowed), counter);
+        _emitter.Extract(counter, RegisterMap.Scratch, ContextOffsets.LowBits);
+        int good = _emitter.JumpIfRcxZero();
         path.From = _emitter.Jump();
         AddCold(in path);
         _emitter.BindShort(good);

@@ -111,65 +111,6 @@ internal sealed partial class BlockEmitter
         _emitter.Registers(wide, 0xF7, 7, divisor);
     }
 
-    /// <summary>
-    /// REP MOVS and REP STOS that stay on one page: the host's own instruction. Others, and backward ones, are the interpreter's.
-    /// </summary>
-    private void EmitRepeat(ref GuestInstruction instruction)
-    {
-        const HostRegister first = RegisterMap.Scratch, second = RegisterMap.Scratch2;
-        const int DirectionByte = 1, DirectionBit = 4;
-        ref readonly Instruction code = ref instruction.Code;
-        bool keep = instruction.Live != RflagsBits.None;
-        bool moves = code.Op1Kind == OpKind.MemorySegRSI;
-        byte scale = (byte)System.Numerics.BitOperations.Log2((uint)code.MemorySize.GetSize());
-        var care = new ColdPath { RestoresFlags = keep, Exit = new BlockExit { Kind = BlockExitKind.Interpret, Code = code.Code, Live = instruction.Live, Rip = code.IP } };
-        if (keep)
-            FlagSaving.Save(_emitter);
-        _emitter.TestByte(HostAddress.Context(ContextOffsets.Rflags + DirectionByte), DirectionBit);
-        AddCold(care with { From = _emitter.Jump(HostCondition.NotEqual) });
-        _emitter.Compare(HostRegister.Rcx, Xen.Abi.Page.Size >> scale);
-        AddCold(care with { From = _emitter.Jump(HostCondition.Above) });
-        _emitter.Compare(HostRegister.Rcx, 0);
-        int nothing = _emitter.Jump(HostCondition.Equal);
-        EmitRunCheck(HostRegister.Rdi, scale, writes: true, in care);
-        if (moves)
-        {
-            _emitter.Load(second, HostAddress.Context(_tlb + ContextOffsets.Addend, second));
-            _emitter.Store(HostAddress.Context(ContextOffsets.Held), second);
-            EmitRunCheck(HostRegister.Rsi, scale, writes: false, in care);
-            _emitter.Load(second, HostAddress.Context(_tlb + ContextOffsets.Addend, second));
-            _emitter.Load(first, HostAddress.Context(ContextOffsets.Held));
-            _emitter.Add(HostRegister.Rsi, second);
-        }
-        else
-        {
-            _emitter.Load(first, HostAddress.Context(_tlb + ContextOffsets.Addend, second));
-        }
-
-        _emitter.Add(HostRegister.Rdi, first);
-        Encode(in code);
-        _emitter.Subtract(HostRegister.Rdi, first);
-        if (moves)
-            _emitter.Subtract(HostRegister.Rsi, second);
-        _emitter.Bind(nothing);
-        if (keep)
-            FlagSaving.Restore(_emitter);
-    }
-
-    /// <summary>Checks that rcx elements at a register lie on its page. Leaves the TLB entry's offset in the second scratch register.</summary>
-    private void EmitRunCheck(HostRegister start, byte scale, bool writes, in ColdPath care)
-    {
-        const HostRegister offset = RegisterMap.Scratch;
-        _emitter.Move(offset, start);
-        EmitIndex();
-        _emitter.Add(offset, HostAddress.Context(_tlb + (writes ? ContextOffsets.WriteBias : ContextOffsets.ReadBias), RegisterMap.Scratch2));
-        _emitter.Compare(offset, Xen.Abi.Page.Size);
-        AddCold(care with { From = _emitter.Jump(HostCondition.AboveOrEqual) });
-        _emitter.Lea(offset, new HostAddress(offset, HostRegister.Rcx, scale, 0));
-        _emitter.Compare(offset, Xen.Abi.Page.Size);
-        AddCold(care with { From = _emitter.Jump(HostCondition.Above) });
-    }
-
     private void Encode(in Instruction code)
     {
         if (!_encoder.TryEncode(in code, 0, out _, out string? error))

@@ -3,8 +3,8 @@ namespace Xen.Cpu;
 /// <summary>Where emitted code finds things in a <see cref="VcpuContext"/>. <b>Units</b>: bytes.</summary>
 internal static unsafe class ContextOffsets
 {
-    public static readonly int Requests, ExitId, Target, HostStack, Delta, Borrowed, Held, SavedFlags, JumpTable;
-    public static readonly int PageMasks, BitMasks, IndexMask, JumpMask, HostMxcsr, Rflags, Mxcsr, FsBase, GsBase;
+    public static readonly int Requests, ExitId, Target, HostStack, Delta, Borrowed, Held, Held2, RunLength, RunRest, SavedFlags, JumpTable;
+    public static readonly int PageMasks, BitMasks, LowBits, IndexMask, JumpMask, HostMxcsr, Rflags, Mxcsr, FsBase, GsBase;
 
     static ContextOffsets()
     {
@@ -18,10 +18,14 @@ internal static unsafe class ContextOffsets
         Delta = (int)((byte*)&context.Delta - start);
         Borrowed = (int)((byte*)&context.Borrowed - start);
         Held = (int)((byte*)&context.Held - start);
+        Held2 = (int)((byte*)&context.Held2 - start);
+        RunLength = (int)((byte*)&context.RunLength - start);
+        RunRest = (int)((byte*)&context.RunRest - start);
         SavedFlags = (int)((byte*)&context.SavedFlags - start);
         JumpTable = (int)((byte*)&context.JumpTable - start);
         PageMasks = (int)((byte*)&context.PageMasks - start);
         BitMasks = (int)((byte*)&context.BitMasks - start);
+        LowBits = (int)((byte*)&context.LowBits - start);
         IndexMask = (int)((byte*)&context.IndexMask - start);
         JumpMask = (int)((byte*)&context.JumpMask - start);
         HostMxcsr = (int)((byte*)&context.HostMxcsr - start);

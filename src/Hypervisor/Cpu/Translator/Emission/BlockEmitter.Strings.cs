@@ -1,0 +1,90 @@
+using System.Numerics;
+using Iced.Intel;
+using Xen.Abi;
+
+namespace Xen.Cpu;
+
+/// <summary>
+/// REP MOVS and REP STOS: the host's own instruction, page after page. What goes backwards, elements that cross pages, and pages that the TLB
+/// does not have are the interpreter's, which then goes on with the same instruction: it can be continued after any element.
+/// </summary>
+internal sealed partial class BlockEmitter
+{
+    private void EmitRepeat(ref GuestInstruction instruction)
+    {
+        const HostRegister first = RegisterMap.Scratch, second = RegisterMap.Scratch2, count = HostRegister.Rcx;
+        const int DirectionByte = 1, DirectionBit = 4;
+        ref readonly Instruction code = ref instruction.Code;
+        bool keep = instruction.Live != RflagsBits.None;
+        bool moves = code.Op1Kind == OpKind.MemorySegRSI;
+        byte scale = (byte)BitOperations.Log2((uint)code.MemorySize.GetSize());
+        var care = new ColdPath
+        {
+            RestoresFlags = keep,
+            Exit = new BlockExit { Kind = BlockExitKind.Interpret, Code = code.Code, Live = instruction.Live, Rip = code.IP },
+        };
+        if (keep)
+            FlagSaving.Save(_emitter);
+        _emitter.TestByte(HostAddress.Context(ContextOffsets.Rflags + DirectionByte), DirectionBit);
+        AddCold(care with { From = _emitter.Jump(HostCondition.NotEqual) });
+
+        // A run: as many elements as are left, and as fit on the pages.
+        int again = _emitter.Position;
+        _emitter.Compare(count, 0);
+        int done = _emitter.Jump(HostCondition.Equal);
+        _emitter.Compare(HostAddress.Context(ContextOffsets.Requests), 0, wide: false);
+        AddCold(care with { From = _emitter.Jump(HostCondition.NotEqual) });
+        _emitter.Store(HostAddress.Context(ContextOffsets.RunLength), count);
+        EmitRun(HostRegister.Rdi, scale, writes: true, ContextOffsets.Held, in care);
+        if (moves)
+            EmitRun(HostRegister.Rsi, scale, writes: false, ContextOffsets.Held2, in care);
+        _emitter.Load(first, HostAddress.Context(ContextOffsets.RunLength));
+        _emitter.Subtract(count, first);
+        _emitter.Store(HostAddress.Context(ContextOffsets.RunRest), count);
+        _emitter.Move(count, first);
+
+        _emitter.Load(first, HostAddress.Context(ContextOffsets.Held));
+        _emitter.Add(HostRegister.Rdi, first);
+        if (moves)
+        {
+            _emitter.Load(second, HostAddress.Context(ContextOffsets.Held2));
+            _emitter.Add(HostRegister.Rsi, second);
+        }
+
+        Encode(in code);
+        _emitter.Subtract(HostRegister.Rdi, first);
+        if (moves)
+            _emitter.Subtract(HostRegister.Rsi, second);
+        _emitter.Load(count, HostAddress.Context(ContextOffsets.RunRest));
+        _emitter.JumpTo(again);
+        _emitter.Bind(done);
+        if (keep)
+            FlagSaving.Restore(_emitter);
+    }
+
+    /// <summary>Shortens the run to what fits on the page at a register, and keeps the page's delta in the context.</summary>
+    private void EmitRun(HostRegister start, byte scale, bool writes, int delta, in ColdPath care)
+    {
+        const HostRegister offset = RegisterMap.Scratch, room = RegisterMap.Scratch2;
+        _emitter.Move(offset, start);
+        EmitIndex();
+        _emitter.Add(offset, HostAddress.Context(_tlb + (writes ? ContextOffsets.WriteBias : ContextOffsets.ReadBias), RegisterMap.Scratch2));
+        _emitter.Compare(offset, Page.Size);
+        AddCold(care with { From = _emitter.Jump(HostCondition.AboveOrEqual) });
+        _emitter.Load(room, HostAddress.Context(_tlb + ContextOffsets.Addend, RegisterMap.Scratch2));
+        _emitter.Store(HostAddress.Context(delta), room);
+        _emitter.Move(room, Page.Size);
+        _emitter.Subtract(room, offset);
+        if (scale > 0)
+        {
+            _emitter.ShiftRight(room, scale);
+            _emitter.Compare(room, 0);
+            AddCold(care with { From = _emitter.Jump(HostCondition.Equal) });
+        }
+
+        _emitter.Compare(room, HostAddress.Context(ContextOffsets.RunLength));
+        int fits = _emitter.Jump(HostCondition.AboveOrEqual);
+        _emitter.Store(HostAddress.Context(ContextOffsets.RunLength), room);
+        _emitter.Bind(fits);
+    }
+}
