@@ -80,7 +80,10 @@ public sealed class TestVcpu : IGuestEnvironment, IDisposable
         Memory.Frame(FrameOf(address))[(int)(address & Page.OffsetMask)..];
 
     /// <summary>The frame of a page, wherever the page tables may map it.</summary>
-    public static Mfn FrameOf(ulong address) => new(FirstDataFrame + ((address - Base) >> Page.Shift));
+    public static Mfn FrameOf(ulong address) => FrameOfPage((int)((address - Base) >> Page.Shift));
+
+    /// <summary>Neighbours are no neighbours in memory, so that an access by another page's translation does not come out right by chance.</summary>
+    private static Mfn FrameOfPage(int page) => new(FirstDataFrame + (((ulong)page * 37) % Pages));
 
     /// <summary>Maps or write-protects a page; the caller flushes.</summary>
     public void Map(int page, bool writable, bool present = true, bool executable = true) =>
@@ -148,7 +151,7 @@ public sealed class TestVcpu : IGuestEnvironment, IDisposable
     public ulong ReadTsc() => Tsc++;
 
     private void SetEntry(int page, int framePage, ulong bits) =>
-        Memory.WriteUInt64(_l1.Address + (((Base >> 12) + (ulong)page) * 8), ((FirstDataFrame + (ulong)framePage) << 12) | bits);
+        Memory.WriteUInt64(_l1.Address + (((Base >> 12) + (ulong)page) * 8), FrameOfPage(framePage).Address | bits);
 
     /// <summary>Frees the memory; of vCPUs that share it, the first one's call does.</summary>
     public void Dispose()

@@ -34,6 +34,9 @@ internal sealed class SequenceComparison : IDisposable
     /// <summary>What differed in the last program that was different.</summary>
     public string Report { get; private set; } = "";
 
+    /// <summary>Memory that is not set back has changed: nothing more can be compared here.</summary>
+    public bool IsSpoilt { get; private set; }
+
     /// <summary>Faults so far.</summary>
     public int Faults { get; private set; }
 
@@ -74,6 +77,12 @@ internal sealed class SequenceComparison : IDisposable
             _interpreter.Reset(program, code, in registers, in mode);
             _translator.Reset(program, code, in registers, in mode);
             SequenceOutcome outcome = Run(undefined, end);
+            if (outcome == SequenceOutcome.Different && !_interpreter.IsCodeIntact(program, code))
+            {
+                IsSpoilt = true;
+                return Useless("overwrites its code at large");
+            }
+
             if (outcome == SequenceOutcome.Different)
                 Report = $"run {run}, {mode}, from\n{Describe(in registers)}{Report}";
             if (outcome != SequenceOutcome.Same)

@@ -130,6 +130,18 @@ internal sealed class SequenceMachine : IDisposable
         return both[(int)(address & Page.OffsetMask)..];
     }
 
+    /// <summary>
+    /// Whether the code is as it was loaded; of a program that writes itself, only that nothing was written beside it. A runaway string instruction
+    /// that overwrites itself goes on or not, depending on when it is interrupted: as on a processor.
+    /// </summary>
+    public bool IsCodeIntact(SequenceProgram program, ReadOnlySpan<byte> code)
+    {
+        ReadOnlySpan<byte> pages = [.. Vcpu.At(AddressOf(_codePage)), .. Vcpu.At(AddressOf(_codePage + 1))];
+        int start = (int)(program.Address & Page.OffsetMask), end = start + code.Length;
+        return !pages[..start].ContainsAnyExcept((byte)0) && !pages[end..].ContainsAnyExcept((byte)0)
+            && (program.WritesItself || pages[start..end].SequenceEqual(code));
+    }
+
     /// <summary>The first address whose byte is another here than there, or 0.</summary>
     public ulong FirstDifference(SequenceMachine other)
     {

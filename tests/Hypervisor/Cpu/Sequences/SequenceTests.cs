@@ -27,7 +27,7 @@ public sealed class SequenceTests(ITestOutputHelper output)
         while (instructions < Count && reports.Count < MaxReports)
         {
             using var comparison = new SequenceComparison();
-            for (int slot = 0; slot < SequenceMachine.Slots && reports.Count < MaxReports; slot++, seed++)
+            for (int slot = 0; slot < SequenceMachine.Slots && reports.Count < MaxReports && !comparison.IsSpoilt; slot++, seed++)
             {
                 SequenceProgram program = SequenceGenerator.Make(seed);
                 SequenceOutcome outcome = comparison.Compare(program);
