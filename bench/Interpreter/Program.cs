@@ -16,7 +16,7 @@ foreach ((string name, Action<Iced.Intel.Assembler> program) in Programs.All)
     ulong result = 0;
     for (int round = 0; round < 4; round++)
     {
-        using var vcpu = new TestVcpu();
+        using var vcpu = new TestVcpu(CpuEngines.Interpreter);
         vcpu.Assemble(program);
         TimeSpan start = Environment.CpuUsage.TotalTime;
         CpuExit exit;

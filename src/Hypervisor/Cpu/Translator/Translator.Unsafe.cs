@@ -6,6 +6,8 @@ public sealed unsafe partial class Translator
     /// <summary>Where emitted code was going when it left.</summary>
     private ulong Target => _state.Context->Target;
 
+    private JumpTable _jumpTable = null!;
+
     private void PrepareContext()
     {
         VcpuContext* context = _state.Context;
@@ -22,13 +24,16 @@ public sealed unsafe partial class Translator
     private void UseVariant()
     {
         _variant = (_state.Mode == GuestMode.User ? BlockVariant.User : 0) | (_state.TaskSwitched ? BlockVariant.TaskSwitched : 0);
-        _state.Context->JumpTable = (ulong)_cache.JumpTableOf(_variant).Address;
+        _jumpTable = _cache.JumpTableOf(_variant);
+        _state.Context->JumpTable = (ulong)_jumpTable.Address;
     }
 
     /// <summary>Runs emitted code. Returns its exit's number.</summary>
     private int RunNative(nint code)
     {
         // SAFETY: positions come from the cache, which has emitted code there and drops it only when nobody runs it.
+        if (_jumpTable.Stamp != _state.Tlb.Stamp)
+            _jumpTable.Clear(_state.Tlb.Stamp);
         VcpuContext* context = _state.Context;
         HostThread.Run(context, _cache.Memory.AddressOf(_cache.Trampolines.Enter), code);
         context->Registers.Rflags = (context->Registers.Rflags & ~LazyFlags.All) | (context->SavedFlags & LazyFlags.All);

@@ -62,7 +62,7 @@ internal sealed class CodeCache : IDisposable
         Array.Fill(_buckets, -1);
         _frames.Clear();
         foreach (JumpTable? table in _jumpTables)
-            table?.Clear();
+            table?.Clear(0);
         _blockCount = _exitCount = 0;
         _hot = Trampolines.End;
         _cold = _coldStart;

@@ -22,10 +22,10 @@ internal enum BlockVariant : byte
 }
 
 /// <summary>
-/// A translated block. Its entries lie one behind the other, each with a check less:
+/// A translated block. It has four entries; the first two go on to the third:
 /// <code>
-/// Indirect   is the target really this block's address?          (from the jump table)
 /// Far        is the page still mapped to the same frame?         (from another page)
+/// Indirect   is the target really this block's address?          (from the jump table, which is younger than the TLB's last flush)
 /// Backward   does a request wait?                                (from behind, so that no loop goes without)
 /// Body                                                           (from before, on the same page)
 /// </code>

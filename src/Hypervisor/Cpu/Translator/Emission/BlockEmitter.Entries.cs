@@ -8,14 +8,16 @@ internal sealed partial class BlockEmitter
     private void EmitEntries(bool flagsLive)
     {
         ulong rip = _translated.Rip;
-        _translated.Indirect = _emitter.Position;
-        EmitAddressCheck(rip);
-
         _translated.Far = _emitter.Position;
         EmitPageCheck(rip, _translated.Frame);
         if (_translated.CrossesPage)
             EmitPageCheck((rip | Page.OffsetMask) + 1, _translated.Tail);
+        int known = _emitter.Jump();
 
+        _translated.Indirect = _emitter.Position;
+        EmitAddressCheck(rip);
+
+        _emitter.Bind(known);
         _translated.Backward = _emitter.Position;
         if (flagsLive)
             FlagSaving.Save(_emitter);

@@ -23,6 +23,7 @@ internal sealed partial class BlockEmitter
             RestoresFlags = keep,
             Exit = new BlockExit { Kind = BlockExitKind.Interpret, Code = code.Code, Live = instruction.Live, Rip = code.IP },
         };
+        int start = _emitter.Position;
         if (keep)
             FlagSaving.Save(_emitter);
         _emitter.TestByte(HostAddress.Context(ContextOffsets.Rflags + DirectionByte), DirectionBit);
@@ -35,9 +36,13 @@ internal sealed partial class BlockEmitter
         _emitter.Compare(HostAddress.Context(ContextOffsets.Requests), 0, wide: false);
         AddCold(care with { From = _emitter.Jump(HostCondition.NotEqual) });
         _emitter.Store(HostAddress.Context(ContextOffsets.RunLength), count);
-        EmitRun(HostRegister.Rdi, scale, writes: true, ContextOffsets.Held, in care);
+        EmitRun(HostRegister.Rdi, scale, writes: true, ContextOffsets.Held, start, in care);
         if (moves)
-            EmitRun(HostRegister.Rsi, scale, writes: false, ContextOffsets.Held2, in care);
+        {
+            // Two pages may want the same TLB entry: a missing source must not begin with the destination again. Saved flags do not survive that.
+            EmitRun(HostRegister.Rsi, scale, writes: false, ContextOffsets.Held2, keep ? -1 : _emitter.Position, in care);
+        }
+
         _emitter.Load(first, HostAddress.Context(ContextOffsets.RunLength));
         _emitter.Subtract(count, first);
         _emitter.Store(HostAddress.Context(ContextOffsets.RunRest), count);
@@ -62,15 +67,24 @@ internal sealed partial class BlockEmitter
             FlagSaving.Restore(_emitter);
     }
 
-    /// <summary>Shortens the run to what fits on the page at a register, and keeps the page's delta in the context.</summary>
-    private void EmitRun(HostRegister start, byte scale, bool writes, int delta, in ColdPath care)
+    /// <summary>
+    /// Shortens the run to what fits on the page at a register, and keeps the page's delta in the context. A page that is missing in the TLB is filled
+    /// in and then looked for at <paramref name="resume"/>; if that is negative, the interpreter goes on.
+    /// </summary>
+    private void EmitRun(HostRegister register, byte scale, bool writes, int delta, int resume, in ColdPath care)
     {
         const HostRegister offset = RegisterMap.Scratch, room = RegisterMap.Scratch2;
-        _emitter.Move(offset, start);
+        _emitter.Move(offset, register);
         EmitIndex();
         _emitter.Add(offset, HostAddress.Context(_tlb + (writes ? ContextOffsets.WriteBias : ContextOffsets.ReadBias), RegisterMap.Scratch2));
         _emitter.Compare(offset, Page.Size);
-        AddCold(care with { From = _emitter.Jump(HostCondition.AboveOrEqual) });
+        AddCold(care with
+        {
+            From = _emitter.Jump(HostCondition.AboveOrEqual),
+            Exit = resume < 0 ? care.Exit : care.Exit with { Kind = BlockExitKind.Miss, Resume = resume, Size = 1, Writes = writes },
+            Missed = MissedAddress.Base,
+            Base = (int)register,
+        });
         _emitter.Load(room, HostAddress.Context(_tlb + ContextOffsets.Addend, RegisterMap.Scratch2));
         _emitter.Store(HostAddress.Context(delta), room);
         _emitter.Move(room, Page.Size);
