@@ -22,8 +22,14 @@ internal struct VcpuContext
     /// <summary>Where emitted code goes on, or went wrong.</summary>
     public ulong Target;
 
-    /// <summary>The host's stack pointer at entry.</summary>
-    public ulong HostStack;
+    /// <summary>This block's address.</summary>
+    public ulong Self;
+
+    /// <summary>A handle of the engine, for <see cref="MissHandler"/>.</summary>
+    public nint Engine;
+
+    /// <summary>What emitted code calls to have the TLB filled.</summary>
+    public nint MissHandler;
 
     /// <summary>The delta of a group of accesses (its register, while emitted code does not run).</summary>
     public ulong Delta;

@@ -327,7 +327,7 @@ public abstract class SmpLitmusTests(string engine, ITestOutputHelper output)
     {
         Thread other = Start(second);
         Thread one = Start(first);
-        Thread.Sleep(Duration);
+        one.Join(Duration); // it does not end before it is told to
         if (isEnough is not null)
             SpinWait.SpinUntil(() => isEnough(first), LongDuration);
         Write(first, Stop, 1);

@@ -21,6 +21,9 @@ public sealed class EngineStatistics
     /// <summary>Indirect branches that the jump table did not know.</summary>
     public long Lookups { get; internal set; }
 
+    /// <summary>Accesses that the TLB was filled for.</summary>
+    public long Fills { get; internal set; }
+
     /// <summary>Frames whose code was voided because they were written.</summary>
     public long WrittenFrames { get; internal set; }
 
@@ -37,7 +40,7 @@ public sealed class EngineStatistics
         const int Most = 24;
         yield return string.Create(CultureInfo.InvariantCulture,
             $"{Blocks} blocks of {Instructions} instructions translated, code memory full {Clearings} times, {WrittenFrames} frames written");
-        yield return string.Create(CultureInfo.InvariantCulture, $"{Lookups} indirect branches looked up; exits: {Exits()}");
+        yield return string.Create(CultureInfo.InvariantCulture, $"{Lookups} indirect branches looked up, {Fills} TLB misses filled; exits: {Exits()}");
         foreach ((Code code, long count) in _interpreted.OrderByDescending(static pair => pair.Value).Take(Most))
             yield return string.Create(CultureInfo.InvariantCulture, $"{count,12} {code} interpreted");
     }

@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+
 namespace Xen.Cpu;
 
 /// <summary>The engine's use of the vCPU's context.</summary>
@@ -8,9 +10,34 @@ public sealed unsafe partial class Translator
 
     private JumpTable _jumpTable = null!;
 
+    private GCHandle _handle;
+
+    /// <summary>Called by emitted code: fills the TLB for an access that missed. Returns 1 if it did.</summary>
+    [UnmanagedCallersOnly]
+    private static long OnMiss(VcpuContext* context, ulong address, ulong request)
+    {
+        // SAFETY: the context is the one that the calling code runs with; its engine lives, because it runs it. No exception leaves: TryFill has none
+        // to throw for what a guest does, and what else happens ends here as a miss that the engine then sees to, outside of emitted code.
+        try
+        {
+            var engine = (Translator)GCHandle.FromIntPtr(context->Engine).Target!;
+            engine.Statistics.Fills++;
+            return engine.TryFill(address, MissRequest.SizeOf(request), MissRequest.Writes(request)) ? 1 : 0;
+        }
+#pragma warning disable CA1031 // emitted code has no frames to unwind
+        catch (Exception)
+#pragma warning restore CA1031
+        {
+            return 0;
+        }
+    }
+
     private void PrepareContext()
     {
         VcpuContext* context = _state.Context;
+        context->Self = (ulong)context;
+        context->Engine = GCHandle.ToIntPtr(_handle = GCHandle.Alloc(this, GCHandleType.Weak));
+        context->MissHandler = (nint)(delegate* unmanaged<VcpuContext*, ulong, ulong, long>)&OnMiss;
         for (int i = 0; i < 5; i++)
             context->PageMasks[i] = ~Abi.Page.OffsetMask | ((1ul << i) - 1);
         for (int i = 0; i < 3; i++)

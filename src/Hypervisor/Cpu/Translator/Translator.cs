@@ -42,7 +42,7 @@ public sealed partial class Translator : ICpuEngine, IDisposable
         PrepareContext();
         state.Code.Subscribe(state);
         _seenChanges = state.Code.ChangeCount;
-        EngineTicker.Add(state);
+        EngineTicker.Instance.Add(state);
     }
 
     /// <summary>Why it came out of its code.</summary>
@@ -55,7 +55,7 @@ public sealed partial class Translator : ICpuEngine, IDisposable
     public CpuExit Run(long budget)
     {
         _state.EnterGuest();
-        EngineTicker.Wake();
+        EngineTicker.Instance.Wake();
         UseVariant();
         _ticksLeft = 1 + Math.Max(1, budget / InstructionsPerTick);
         while (!_ended)
@@ -76,8 +76,10 @@ public sealed partial class Translator : ICpuEngine, IDisposable
 
     public void Dispose()
     {
-        EngineTicker.Remove(_state);
+        EngineTicker.Instance.Remove(_state);
         _state.Code.Unsubscribe(_state);
+        if (_handle.IsAllocated)
+            _handle.Free();
         _cache.Dispose();
     }
 

@@ -26,8 +26,8 @@ internal sealed class JumpTable
         Array.Fill(_entries, nobody);
     }
 
-    /// <summary>Address of the first entry; the table is pinned.</summary>
-    public nint Address => Marshal.UnsafeAddrOfPinnedArrayElement(_entries, 0);
+    /// <summary>Address of the first entry.</summary>
+    public nint Address => Marshal.UnsafeAddrOfPinnedArrayElement(_entries, 0); // SAFETY: the array is pinned, and the table keeps it.
 
     /// <summary>The stamp of the TLB that the entries were looked up with.</summary>
     public ulong Stamp { get; private set; }

@@ -5,8 +5,7 @@ namespace Xen.Cpu;
 /// <summary>How an instruction moves a register that addresses are based on.</summary>
 internal static class BaseMotion
 {
-    [ThreadStatic]
-    private static InstructionInfoFactory? _factory;
+    private static readonly ThreadLocal<InstructionInfoFactory> Factory = new(static () => new InstructionInfoFactory());
 
     /// <summary>Whether the register's new value is a known distance from its old one.</summary>
     public static bool TryMove(ref GuestInstruction instruction, int register, out int distance)
@@ -74,9 +73,8 @@ internal static class BaseMotion
     /// <summary>The general registers that an instruction writes, one bit each.</summary>
     private static ushort WrittenBy(in Instruction code)
     {
-        _factory ??= new InstructionInfoFactory();
         int written = 0;
-        foreach (UsedRegister used in _factory.GetInfo(in code, InstructionInfoOptions.NoMemoryUsage).GetUsedRegisters())
+        foreach (UsedRegister used in Factory.Value!.GetInfo(in code, InstructionInfoOptions.NoMemoryUsage).GetUsedRegisters())
         {
             if (used.Register.IsGPR() && used.Access is not (OpAccess.Read or OpAccess.CondRead or OpAccess.NoMemAccess))
                 written |= 1 << used.Register.GetFullRegister().GetNumber();

@@ -1,3 +1,4 @@
+using Iced.Intel;
 using Xen.Abi;
 
 namespace Xen.Cpu;
@@ -107,21 +108,45 @@ internal sealed partial class BlockEmitter
 
         // From here on the state is exact, and the exit can be made a jump to a block for the same address.
         int exact = _emitter.Position;
-        if (path.Missed != MissedAddress.None)
-        {
-            if (path.Missed == MissedAddress.Operand)
-                EmitOperandAddress(in path.Code);
-            else if (path.Missed == MissedAddress.Bit)
-                EmitBitAddress(in path.Code, keepFlags: true);
-            else
-                EmitBaseAddress(path.Base, path.Displacement);
-            _emitter.Store(HostAddress.Context(ContextOffsets.Target), RegisterMap.Scratch);
-        }
+        if (path.Exit.Kind is BlockExitKind.Miss or BlockExitKind.GroupMiss)
+            EmitFill(in path);
 
         BlockExit exit = path.Exit;
         exit.Site = exit.Kind == BlockExitKind.GroupMiss ? exact : path.From;
         exit.Block = _number;
         _emitter.Store(HostAddress.Context(ContextOffsets.ExitId), _cache.AddExit(in exit), wide: false);
         _emitter.JumpTo(_trampolines.Exit);
+    }
+
+    /// <summary>Has the TLB filled for what missed, and repeats the check; goes on here if that cannot be.</summary>
+    private void EmitFill(in ColdPath path)
+    {
+        bool keep = path.Exit.Live != RflagsBits.None;
+        switch (path.Missed)
+        {
+            case MissedAddress.Operand:
+                EmitOperandAddress(in path.Code);
+                break;
+            case MissedAddress.Bit:
+                EmitBitAddress(in path.Code, keepFlags: keep);
+                break;
+            default:
+                EmitBaseAddress(path.Base, path.Displacement);
+                break;
+        }
+
+        _emitter.Store(HostAddress.Context(ContextOffsets.Target), RegisterMap.Scratch);
+        if (keep)
+            FlagSaving.Save(_emitter);
+        _emitter.Move(RegisterMap.Scratch2, MissRequest.Of(path.Exit.Size, path.Exit.Writes));
+        _emitter.CallTo(_trampolines.Miss);
+        _emitter.Compare(RegisterMap.Scratch, 0);
+        int failed = _emitter.Jump(HostCondition.Equal);
+        if (keep)
+            FlagSaving.Restore(_emitter);
+        _emitter.JumpTo(path.Exit.Resume);
+        _emitter.Bind(failed);
+        if (keep)
+            FlagSaving.Restore(_emitter);
     }
 }

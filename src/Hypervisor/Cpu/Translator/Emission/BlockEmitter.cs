@@ -162,8 +162,6 @@ internal sealed partial class BlockEmitter
 
     private enum MissedAddress : byte
     {
-        None,
-
         /// <summary>The instruction's memory operand.</summary>
         Operand,
 

@@ -3,7 +3,7 @@ namespace Xen.Cpu;
 /// <summary>Where emitted code finds things in a <see cref="VcpuContext"/>. <b>Units</b>: bytes.</summary>
 internal static unsafe class ContextOffsets
 {
-    public static readonly int Requests, ExitId, Target, HostStack, Delta, Borrowed, Held, Held2, RunLength, RunRest, SavedFlags, JumpTable;
+    public static readonly int Requests, ExitId, Target, Self, MissHandler, Delta, Borrowed, Held, Held2, RunLength, RunRest, SavedFlags, JumpTable;
     public static readonly int PageMasks, BitMasks, LowBits, IndexMask, JumpMask, HostMxcsr, Rflags, Mxcsr, FsBase, GsBase;
 
     static ContextOffsets()
@@ -14,7 +14,8 @@ internal static unsafe class ContextOffsets
         Requests = (int)((byte*)&context.Requests - start);
         ExitId = (int)((byte*)&context.ExitId - start);
         Target = (int)((byte*)&context.Target - start);
-        HostStack = (int)((byte*)&context.HostStack - start);
+        Self = (int)((byte*)&context.Self - start);
+        MissHandler = (int)((byte*)&context.MissHandler - start);
         Delta = (int)((byte*)&context.Delta - start);
         Borrowed = (int)((byte*)&context.Borrowed - start);
         Held = (int)((byte*)&context.Held - start);

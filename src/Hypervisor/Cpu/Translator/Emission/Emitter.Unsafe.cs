@@ -211,6 +211,12 @@ internal sealed unsafe class Emitter(CodeMemory memory)
         Int32(target - (Position + 4));
     }
 
+    public void CallTo(int target)
+    {
+        Byte(0xE8);
+        Int32(target - (Position + 4));
+    }
+
     public void JumpTo(HostCondition condition, int target)
     {
         Byte(0x0F);

@@ -15,6 +15,8 @@ internal sealed class Trampolines
         emitter.Align(16);
         Event = EmitRipExit(emitter, EventExit);
         emitter.Align(16);
+        Miss = EmitMiss(emitter);
+        emitter.Align(16);
         Enter = emitter.Position;
         EmitEnter(emitter);
         emitter.Align(64);
@@ -33,6 +35,12 @@ internal sealed class Trampolines
     /// <summary>Leaves before the instruction at the guest address in the first scratch register: a request waits.</summary>
     public int Event { get; }
 
+    /// <summary>
+    /// Called to have the TLB filled for the address in the first scratch register; the second says for what (<see cref="MissRequest"/>). Returns
+    /// in the first whether it was, 0 or 1. Keeps all other registers, but not the flags.
+    /// </summary>
+    public int Miss { get; }
+
     /// <summary>First position behind the trampolines.</summary>
     public int End { get; }
 
@@ -47,6 +55,30 @@ internal sealed class Trampolines
     {
         int position = emitter.Position;
         EmitRipExit(emitter, exit, Exit);
+        return position;
+    }
+
+    /// <summary>What C# may change is put into its slots; what it keeps by convention stays. MXCSR stays the guest's: the handler computes with integers.</summary>
+    private static int EmitMiss(Emitter emitter)
+    {
+        ReadOnlySpan<HostRegister> changed = [HostRegister.Rax, HostRegister.Rcx, HostRegister.Rdx, HostRegister.Rsi, HostRegister.Rdi, HostRegister.R8, HostRegister.R9];
+        int position = emitter.Position;
+        foreach (HostRegister register in changed)
+            emitter.Store(HostAddress.Context(ContextOffsets.Gpr((int)register)), register);
+        for (int i = 0; i < 16; i++)
+            emitter.Memory(false, 0x0F11, i, HostAddress.Context(ContextOffsets.Xmm + (i * 16)));
+        emitter.Load(HostRegister.Rdi, HostAddress.Context(ContextOffsets.Self));
+        emitter.Move(HostRegister.Rsi, RegisterMap.Scratch);
+        emitter.Move(HostRegister.Rdx, RegisterMap.Scratch2);
+        emitter.Lea(HostRegister.Rsp, HostAddress.At(HostRegister.Rsp, -8)); // calls want an aligned stack
+        emitter.Memory(false, 0xFF, 2, HostAddress.Context(ContextOffsets.MissHandler));
+        emitter.Lea(HostRegister.Rsp, HostAddress.At(HostRegister.Rsp, 8));
+        emitter.Move(RegisterMap.Scratch, HostRegister.Rax);
+        for (int i = 0; i < 16; i++)
+            emitter.Memory(false, 0x0F10, i, HostAddress.Context(ContextOffsets.Xmm + (i * 16)));
+        foreach (HostRegister register in changed)
+            emitter.Load(register, HostAddress.Context(ContextOffsets.Gpr((int)register)));
+        emitter.Byte(0xC3);
         return position;
     }
 

@@ -4,18 +4,27 @@ namespace Xen.Cpu;
 /// The clock by which emitted code is interrupted: once a millisecond every vCPU that is in its guest is asked to come out. One thread for the
 /// process, which sleeps when nobody runs.
 /// </summary>
-internal static class EngineTicker
+#pragma warning disable CA1001 // there is one, for the life of the process
+internal sealed class EngineTicker
+#pragma warning restore CA1001
 {
     private static readonly TimeSpan Period = TimeSpan.FromMilliseconds(1);
-    private static readonly Lock Gate = new();
-    private static readonly ManualResetEventSlim Awake = new(false, spinCount: 0);
-    private static VcpuState[] _states = [];
-    private static Thread? _thread;
+    private readonly Lock _gate = new();
+    private readonly ManualResetEventSlim _awake = new(false, spinCount: 0);
+    private VcpuState[] _states = [];
+    private Thread? _thread;
+
+    private EngineTicker()
+    {
+    }
+
+    /// <summary>The process's ticker.</summary>
+    public static EngineTicker Instance { get; } = new();
 
     /// <summary>Begins to tick for a vCPU.</summary>
-    public static void Add(VcpuState state)
+    public void Add(VcpuState state)
     {
-        lock (Gate)
+        lock (_gate)
         {
             _states = [.. _states, state];
             if (_thread is not null)
@@ -25,37 +34,37 @@ internal static class EngineTicker
         }
     }
 
-    public static void Remove(VcpuState state)
+    public void Remove(VcpuState state)
     {
-        lock (Gate)
+        lock (_gate)
             _states = [.. _states.Where(other => other != state)];
     }
 
     /// <summary>Says that a vCPU runs.</summary>
-    public static void Wake()
+    public void Wake()
     {
-        if (!Awake.IsSet)
-            Awake.Set();
+        if (!_awake.IsSet)
+            _awake.Set();
     }
 
-    private static void Tick()
+    private void Tick()
     {
         while (true)
         {
-            Awake.Wait();
+            _awake.Wait();
             Thread.Sleep(Period);
             if (TickOnce())
                 continue;
 
             // Who starts to run from here on either sees the event reset, or is seen by the second look.
-            Awake.Reset();
+            _awake.Reset();
             if (TickOnce())
-                Awake.Set();
+                _awake.Set();
         }
     }
 
     /// <summary>Returns whether anybody runs.</summary>
-    private static bool TickOnce()
+    private bool TickOnce()
     {
         bool busy = false;
         foreach (VcpuState state in Volatile.Read(ref _states))

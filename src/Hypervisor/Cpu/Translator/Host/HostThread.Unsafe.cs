@@ -8,8 +8,7 @@ internal static unsafe partial class HostThread
     private const int SetGs = 0x1001;
 
     /// <summary>What the thread's gs base was set to last.</summary>
-    [ThreadStatic]
-    private static nint _context;
+    private static readonly ThreadLocal<nint> Context = new();
 
     /// <summary>Runs emitted code on this thread until it exits.</summary>
     /// <param name="context">The vCPU's context.</param>
@@ -18,7 +17,7 @@ internal static unsafe partial class HostThread
     public static void Run(VcpuContext* context, nint enter, nint code)
     {
         // SAFETY: the trampoline saves what the calling convention asks for. The garbage collector may run meanwhile: emitted code touches pinned memory only.
-        if (_context != (nint)context)
+        if (Context.Value != (nint)context)
             Use(context);
         ((delegate* unmanaged<nint, void>)enter)(code);
     }
@@ -35,13 +34,13 @@ internal static unsafe partial class HostThread
     }
 
     /// <summary>Says that somebody else has set this thread's gs base.</summary>
-    public static void Forget() => _context = 0;
+    public static void Forget() => Context.Value = 0;
 
     private static void Use(VcpuContext* context)
     {
         if (arch_prctl(SetGs, (nint)context) != 0)
             throw new InvalidOperationException($"the host does not set the gs base: errno {Marshal.GetLastPInvokeError()}");
-        _context = (nint)context;
+        Context.Value = (nint)context;
     }
 
     [LibraryImport("libc", SetLastError = true)]
