@@ -7,18 +7,13 @@ namespace Xen.Memory;
 public sealed unsafe partial class MachineMemory
 {
     private const int ProtRead = 1, ProtWrite = 2;
-    private const int MapShared = 1, MapNoReserve = 0x4000;
-    private const int FallocKeepSize = 1, FallocPunchHole = 2;
-    private const uint MfdCloexec = 1;
+    private const int MapPrivate = 2, MapAnonymous = 0x20, MapNoReserve = 0x4000;
+    private const int AdviseDontNeed = 4, AdviseHugePage = 14;
 
     private byte* _base;
-    private int _fd = -1;
 
     /// <summary>Host address of machine address 0. For engines only: a TLB entry adds it to a checked machine address.</summary>
     public nint HostBase => (nint)_base;
-
-    /// <summary>The descriptor of the memfd, for backends that map or splice guest pages.</summary>
-    public int FileDescriptor => _fd;
 
     /// <summary>The bytes of one frame.</summary>
     /// <exception cref="ArgumentOutOfRangeException">No such frame.</exception>
@@ -52,7 +47,7 @@ public sealed unsafe partial class MachineMemory
         // SAFETY: both ends are checked before the host is asked, so that nothing outside of the mapping can be meant.
         ArgumentOutOfRangeException.ThrowIfGreaterThan(count, FrameCount);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(first.Value, FrameCount - count);
-        if (fallocate(_fd, FallocKeepSize | FallocPunchHole, (long)first.Address, (long)(count << Page.Shift)) == 0)
+        if (madvise(_base + first.Address, (nuint)(count << Page.Shift), AdviseDontNeed) == 0)
             return;
         for (ulong i = 0; i < count; i++)
             Frame(first + i).Clear();
@@ -62,10 +57,7 @@ public sealed unsafe partial class MachineMemory
     {
         if (_base != null)
             _ = munmap(_base, (nuint)(FrameCount << Page.Shift));
-        if (_fd >= 0)
-            _ = close(_fd);
         _base = null;
-        _fd = -1;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -82,30 +74,14 @@ public sealed unsafe partial class MachineMemory
 
     private void Map()
     {
-        // SAFETY: the descriptor and the mapping are owned by this object and released once, in Dispose.
+        // SAFETY: the mapping is owned by this object and released once, in Dispose. Huge pages are a wish: without them it is only slower.
         long bytes = checked((long)(FrameCount << Page.Shift));
-        _fd = memfd_create("xen-machine-memory", MfdCloexec);
-        if (_fd < 0 || ftruncate(_fd, bytes) != 0)
-        {
-            Dispose();
-            throw new InsufficientMemoryException($"the host refuses a memfd of {bytes >> 20} MiB: errno {Marshal.GetLastPInvokeError()}");
-        }
-
-        void* at = mmap(null, (nuint)bytes, ProtRead | ProtWrite, MapShared | MapNoReserve, _fd, 0);
+        void* at = mmap(null, (nuint)bytes, ProtRead | ProtWrite, MapPrivate | MapAnonymous | MapNoReserve, -1, 0);
         if (at == (void*)-1)
-        {
-            Dispose();
             throw new InsufficientMemoryException($"the host refuses to map {bytes >> 20} MiB: errno {Marshal.GetLastPInvokeError()}");
-        }
-
+        _ = madvise(at, (nuint)bytes, AdviseHugePage);
         _base = (byte*)at;
     }
-
-    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
-    private static partial int memfd_create(string name, uint flags);
-
-    [LibraryImport("libc", SetLastError = true)]
-    private static partial int ftruncate(int fd, long length);
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial void* mmap(void* addr, nuint length, int prot, int flags, int fd, long offset);
@@ -114,8 +90,5 @@ public sealed unsafe partial class MachineMemory
     private static partial int munmap(void* addr, nuint length);
 
     [LibraryImport("libc", SetLastError = true)]
-    private static partial int fallocate(int fd, int mode, long offset, long length);
-
-    [LibraryImport("libc", SetLastError = true)]
-    private static partial int close(int fd);
+    private static partial int madvise(void* addr, nuint length, int advice);
 }

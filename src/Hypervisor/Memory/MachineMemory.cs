@@ -3,7 +3,7 @@ using Xen.Abi;
 namespace Xen.Memory;
 
 /// <summary>
-/// The machine's memory: one sparse memfd mapping, divided into 4 KiB frames. What no one has written costs the host nothing.
+/// The machine's memory: one sparse mapping, divided into 4 KiB frames. What no one has written costs the host nothing.
 /// </summary>
 /// <remarks>
 /// Layout of the mapping, in frames:

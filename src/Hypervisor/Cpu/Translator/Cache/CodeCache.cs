@@ -10,7 +10,7 @@ namespace Xen.Cpu;
 /// </summary>
 internal sealed class CodeCache : IDisposable
 {
-    private const int BucketBits = 15, FarEntrySize = 26;
+    private const int BucketBits = 17, FarEntrySize = 26;
 
     private readonly CodeMemory _memory;
     private readonly Emitter _emitter;
