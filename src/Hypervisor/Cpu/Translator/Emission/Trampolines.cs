@@ -58,7 +58,7 @@ internal sealed class Trampolines
         return position;
     }
 
-    /// <summary>What C# may change is put into its slots; what it keeps by convention stays. MXCSR stays the guest's: the handler computes with integers.</summary>
+    /// <summary>What C# may change is put into its slots; what it keeps by convention stays. MXCSR, too: whatever the runtime computes meanwhile would leave exceptions in it.</summary>
     private static int EmitMiss(Emitter emitter)
     {
         ReadOnlySpan<HostRegister> changed = [HostRegister.Rax, HostRegister.Rcx, HostRegister.Rdx, HostRegister.Rsi, HostRegister.Rdi, HostRegister.R8, HostRegister.R9];
@@ -67,6 +67,8 @@ internal sealed class Trampolines
             emitter.Store(HostAddress.Context(ContextOffsets.Gpr((int)register)), register);
         for (int i = 0; i < 16; i++)
             emitter.Memory(false, 0x0F11, i, HostAddress.Context(ContextOffsets.Xmm + (i * 16)));
+        emitter.Memory(false, 0x0FAE, 3, HostAddress.Context(ContextOffsets.Mxcsr));
+        emitter.Memory(false, 0x0FAE, 2, HostAddress.Context(ContextOffsets.HostMxcsr));
         emitter.Load(HostRegister.Rdi, HostAddress.Context(ContextOffsets.Self));
         emitter.Move(HostRegister.Rsi, RegisterMap.Scratch);
         emitter.Move(HostRegister.Rdx, RegisterMap.Scratch2);
@@ -74,6 +76,7 @@ internal sealed class Trampolines
         emitter.Memory(false, 0xFF, 2, HostAddress.Context(ContextOffsets.MissHandler));
         emitter.Lea(HostRegister.Rsp, HostAddress.At(HostRegister.Rsp, 8));
         emitter.Move(RegisterMap.Scratch, HostRegister.Rax);
+        emitter.Memory(false, 0x0FAE, 2, HostAddress.Context(ContextOffsets.Mxcsr));
         for (int i = 0; i < 16; i++)
             emitter.Memory(false, 0x0F10, i, HostAddress.Context(ContextOffsets.Xmm + (i * 16)));
         foreach (HostRegister register in changed)
