@@ -50,8 +50,21 @@ internal sealed class XmCommandLine
         catch (IOException e)
         {
             // Whoever read our output went away (xm list | head -1), or the disk is full.
-            _context.Say(e.Message);
+            SayIfAnybodyReads(e.Message);
             return ExitCode.Failed;
+        }
+    }
+
+    /// <summary>The errors may go where the output went (xm info 2&gt;&amp;1 | head -1).</summary>
+    private void SayIfAnybodyReads(string message)
+    {
+        try
+        {
+            _context.Say(message);
+        }
+        catch (IOException)
+        {
+            // Nobody is left to tell.
         }
     }
 

@@ -73,7 +73,7 @@ public sealed class CommandLineTests
         string[] keys = [.. output.TrimEnd('\n').Split('\n').Select(l => l.Split(':')[0].TrimEnd())];
         Assert.Equal(
             ["host", "release", "version", "machine", "nr_cpus", "nr_nodes", "cores_per_socket", "threads_per_core", "cpu_mhz", "total_memory",
-                "free_memory", "free_cpus", "xen_major", "xen_minor", "xen_extra", "xen_caps", "xen_scheduler", "xen_pagesize", "platform_params", "xend_config_format"],
+                "free_memory", "free_cpus", "xen_major", "xen_minor", "xen_extra", "xen_caps", "xen_scheduler", "xen_pagesize", "platform_params", "xend_config_format", "cpu_engine"],
             keys);
     }
 

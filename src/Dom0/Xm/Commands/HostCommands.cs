@@ -104,6 +104,7 @@ internal static class HostInfo
         yield return ("xen_pagesize", "4096");
         yield return ("platform_params", "virt_start=0xffff800000000000");
         yield return ("xend_config_format", "4");
+        yield return ("cpu_engine", HostEngine.Describe());
     }
 
     private static string Text(long value) => value.ToString(CultureInfo.InvariantCulture);
