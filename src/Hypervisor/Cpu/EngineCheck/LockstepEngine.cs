@@ -31,9 +31,6 @@ public sealed class LockstepEngine : ICpuEngine, IDisposable
     /// <inheritdoc/>
     public ulong? InstructionsRetired => _interpreter.InstructionsRetired;
 
-    /// <summary>Blocks that were compared.</summary>
-    public ulong BlocksChecked { get; private set; }
-
     /// <inheritdoc/>
     /// <exception cref="EngineDifferenceException">The engines do not agree.</exception>
     public CpuExit Run(long budget)
@@ -68,7 +65,6 @@ public sealed class LockstepEngine : ICpuEngine, IDisposable
             bool same = RunInterpreter(end, in translated, trace, out exit, out bool over);
             if (same)
             {
-                BlocksChecked++;
                 if (over)
                     return true;
                 return end == Translator.CheckedEnd.Interpret && _interpreter.RunBlock(out exit);

@@ -43,12 +43,6 @@ internal sealed class CodeCache : IDisposable
     /// <summary>Makes the blocks.</summary>
     public BlockEmitter Translator { get; }
 
-    /// <summary>How many blocks were translated since the last clearing.</summary>
-    public int BlockCount => _blockCount;
-
-    /// <summary>Bytes of code now.</summary>
-    public int CodeSize => _hot + (_cold - _coldStart);
-
     public ref TranslatedBlock Block(int number) => ref _blocks[number];
 
     public ref readonly BlockExit Exit(int id) => ref _exits[id - Trampolines.FirstBlockExit];

@@ -33,9 +33,6 @@ internal sealed class Superblock
 
     public Span<GuestInstruction> Instructions => _instructions.AsSpan(0, _count);
 
-    /// <summary>Flags that are alive behind the last instruction, if control gets there.</summary>
-    public RflagsBits LiveAtEnd { get; private set; }
-
     /// <summary>Whether an instruction leaves the block for good.</summary>
     public static bool Ends(InstructionKind kind) =>
         kind is InstructionKind.Interpret or InstructionKind.SystemCall or InstructionKind.Call or InstructionKind.CallIndirect or InstructionKind.Return
@@ -120,8 +117,7 @@ internal sealed class Superblock
     private void SetLiveness()
     {
         ref GuestInstruction last = ref _instructions[_count - 1];
-        LiveAtEnd = Ends(last.Kind) ? InstructionClassifier.Arithmetic : LiveAt(End);
-        RflagsBits live = LiveAtEnd;
+        RflagsBits live = Ends(last.Kind) ? InstructionClassifier.Arithmetic : LiveAt(End);
         for (int i = _count - 1; i >= 0; i--)
         {
             ref GuestInstruction instruction = ref _instructions[i];

@@ -73,7 +73,6 @@ internal sealed partial class BlockEmitter
         From = _emitter.Jump(HostCondition.NotEqual),
         Trampoline = trampoline,
         RestoresFlags = flagsLive,
-        Exit = new BlockExit { Rip = _translated.Rip, Site = 1 },
     });
 
     private void AddCold(in ColdPath path) => _cold.Add(path);
@@ -97,8 +96,7 @@ internal sealed partial class BlockEmitter
         {
             if (path.RestoresFlags)
                 FlagSaving.Restore(_emitter);
-            if (path.Exit.Site != 0)
-                _emitter.Move(RegisterMap.Scratch, path.Exit.Rip);
+            _emitter.Move(RegisterMap.Scratch, _translated.Rip);
             _emitter.JumpTo(path.Trampoline);
             return;
         }

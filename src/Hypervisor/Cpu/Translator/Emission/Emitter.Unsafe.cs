@@ -35,13 +35,6 @@ internal sealed unsafe class Emitter(CodeMemory memory)
         *_at++ = (byte)value;
     }
 
-    public void Bytes(ReadOnlySpan<byte> bytes)
-    {
-        Debug.Assert(_at + bytes.Length <= _end, "a block is larger than the room that was made for it");
-        bytes.CopyTo(new Span<byte>(_at, bytes.Length));
-        _at += bytes.Length;
-    }
-
     public void Int32(int value)
     {
         Unsafe.WriteUnaligned(_at, value);
@@ -214,13 +207,6 @@ internal sealed unsafe class Emitter(CodeMemory memory)
     public void CallTo(int target)
     {
         Byte(0xE8);
-        Int32(target - (Position + 4));
-    }
-
-    public void JumpTo(HostCondition condition, int target)
-    {
-        Byte(0x0F);
-        Byte(0x80 | (int)condition);
         Int32(target - (Position + 4));
     }
 

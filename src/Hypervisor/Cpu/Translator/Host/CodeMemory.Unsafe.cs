@@ -50,9 +50,6 @@ internal sealed unsafe partial class CodeMemory : SafeHandle
     /// <summary>Where the code at a position is executed.</summary>
     public nint AddressOf(int position) => (nint)(_executable + position);
 
-    /// <summary>Whether an address is that of emitted code.</summary>
-    public bool Contains(nint address) => (nuint)(address - (nint)_executable) < (nuint)Size;
-
     /// <summary>The bytes at a position, for tests and reports.</summary>
     public ReadOnlySpan<byte> Read(int position, int length)
     {
