@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
 using Xen.Toolstack;
 
 namespace Xen.Xm;
@@ -14,10 +15,10 @@ internal sealed class DeviceCommands(XmContext context)
     {
         yield return BuildBlockAttach();
         yield return BuildDetach("block-detach", "Take a disk away from a running domain.", "Its name in the guest, such as xvdb, or its number.");
-        yield return BuildList<BlockRow>("block-list", "List the disks of a domain.", PrintBlocks);
+        yield return BuildList("block-list", "List the disks of a domain.", DeviceRows.Default.BlockRowArray, PrintBlocks);
         yield return BuildNetworkAttach();
         yield return BuildDetach("network-detach", "Take a network interface away from a running domain.", "Its number or its MAC address.");
-        yield return BuildList<NetworkRow>("network-list", "List the network interfaces of a domain.", PrintNetworks);
+        yield return BuildList("network-list", "List the network interfaces of a domain.", DeviceRows.Default.NetworkRowArray, PrintNetworks);
     }
 
     private static Argument<string> Domain() => new("DOMAIN") { Description = "Its name or number." };
@@ -88,7 +89,7 @@ internal sealed class DeviceCommands(XmContext context)
         return command;
     }
 
-    private Command BuildList<TRow>(string verb, string description, Action<IReadOnlyList<TRow>> print)
+    private Command BuildList<TRow>(string verb, string description, JsonTypeInfo<TRow[]> rows, Action<IReadOnlyList<TRow>> print)
     {
         Argument<string> name = Domain();
         Option<bool> json = new("--json") { Description = "Print JSON." };
@@ -100,7 +101,7 @@ internal sealed class DeviceCommands(XmContext context)
             if (parsed.GetValue(json))
                 context.Out.WriteLine(answer);
             else
-                print(JsonSerializer.Deserialize<TRow[]>(answer, DeviceRows.Json) ?? []);
+                print(JsonSerializer.Deserialize(answer, rows) ?? []);
             return ExitCode.Ok;
         });
         return command;

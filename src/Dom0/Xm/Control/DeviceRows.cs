@@ -1,13 +1,14 @@
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using Xen.Toolstack;
 
 namespace Xen.Xm;
 
 /// <summary>How devices travel between processes, and what <c>--json</c> prints.</summary>
-internal static class DeviceRows
-{
-    public static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { WriteIndented = true };
-}
+[JsonSourceGenerationOptions(JsonSerializerDefaults.Web, WriteIndented = true)]
+[JsonSerializable(typeof(BlockRow[]))]
+[JsonSerializable(typeof(NetworkRow[]))]
+internal sealed partial class DeviceRows : JsonSerializerContext;
 
 /// <summary>A line of <c>xm block-list</c>.</summary>
 internal sealed record BlockRow(

@@ -49,7 +49,7 @@ internal sealed class DomainRequests(IToolstack toolstack, IRunningDomain domain
         switch (words)
         {
             case ["block-list"]:
-                return JsonSerializer.Serialize(domain.Devices.Disks.Select(BlockRow.Of), DeviceRows.Json);
+                return JsonSerializer.Serialize([.. domain.Devices.Disks.Select(BlockRow.Of)], DeviceRows.Default.BlockRowArray);
             case ["block-attach", var disk]:
                 domain.Devices.AttachDisk(DomainConfigReader.ReadDisk(disk));
                 return "";
@@ -57,7 +57,7 @@ internal sealed class DomainRequests(IToolstack toolstack, IRunningDomain domain
                 await domain.Devices.DetachDiskAsync(device, how == "force", cancellation).ConfigureAwait(false);
                 return "";
             case ["network-list"]:
-                return JsonSerializer.Serialize(domain.Devices.Vifs.Select(NetworkRow.Of), DeviceRows.Json);
+                return JsonSerializer.Serialize([.. domain.Devices.Vifs.Select(NetworkRow.Of)], DeviceRows.Default.NetworkRowArray);
             case ["network-attach", var vif]:
                 return domain.Devices.AttachVif(DomainConfigReader.ReadVif(vif)).ToString(CultureInfo.InvariantCulture);
             case ["network-detach", var device, var how]:

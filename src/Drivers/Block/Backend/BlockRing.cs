@@ -16,14 +16,9 @@ internal abstract class BlockRing : BlkifRing
     public abstract void Put(in BlkifResponse response);
 
     /// <summary>Attaches to a ring in a frontend's layout.</summary>
-    public static BlockRing Attach(ISharedPages pages, bool is32Bit) => Make<BlockRing, Maker>(pages, is32Bit);
-
-    private sealed class Maker : IMaker<BlockRing>
-    {
-        public static BlockRing Make<TRequest, TResponse>(ISharedPages pages)
-            where TRequest : unmanaged, IBlkifRequestLayout<TRequest>
-            where TResponse : unmanaged, IBlkifResponseLayout<TResponse> => new Layout<TRequest, TResponse>(pages);
-    }
+    public static BlockRing Attach(ISharedPages pages, bool is32Bit) => is32Bit
+        ? new Layout<BlkifRequest32, BlkifResponse32>(pages)
+        : new Layout<BlkifRequest, BlkifResponse>(pages);
 
     private sealed class Layout<TRequest, TResponse>(ISharedPages pages) : BlockRing
         where TRequest : unmanaged, IBlkifRequestLayout<TRequest>

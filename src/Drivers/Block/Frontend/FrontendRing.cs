@@ -16,14 +16,9 @@ internal abstract class FrontendRing : BlkifRing
     public abstract bool FinalCheckForResponses();
 
     /// <summary>Makes an empty ring.</summary>
-    public static FrontendRing Initialise(ISharedPages pages, bool is32Bit) => Make<FrontendRing, Maker>(pages, is32Bit);
-
-    private sealed class Maker : IMaker<FrontendRing>
-    {
-        public static FrontendRing Make<TRequest, TResponse>(ISharedPages pages)
-            where TRequest : unmanaged, IBlkifRequestLayout<TRequest>
-            where TResponse : unmanaged, IBlkifResponseLayout<TResponse> => new Layout<TRequest, TResponse>(pages);
-    }
+    public static FrontendRing Initialise(ISharedPages pages, bool is32Bit) => is32Bit
+        ? new Layout<BlkifRequest32, BlkifResponse32>(pages)
+        : new Layout<BlkifRequest, BlkifResponse>(pages);
 
     private sealed class Layout<TRequest, TResponse>(ISharedPages pages) : FrontendRing
         where TRequest : unmanaged, IBlkifRequestLayout<TRequest>

@@ -17,8 +17,8 @@ internal static class TranslatorSupport
     {
         if (!OperatingSystem.IsLinux() || RuntimeInformation.ProcessArchitecture != Architecture.X64)
             return $"the host is {RuntimeInformation.OSDescription} on {RuntimeInformation.ProcessArchitecture}, not Linux on x86-64";
-        if (!Bmi2.X64.IsSupported || !Popcnt.X64.IsSupported || !Sse42.X64.IsSupported)
-            return "the host's processor lacks BMI2 or SSE4.2";
+        if (!HasInstructions())
+            return "the host's processor lacks BMI2, POPCNT or SSE4.2";
         try
         {
             using var memory = new CodeMemory(TrialSize);
@@ -28,5 +28,17 @@ internal static class TranslatorSupport
         {
             return $"the host has no executable memory for it ({fault.Message})";
         }
+    }
+
+    // By the processor itself: IsSupported of an instruction set also asks whether the runtime's compiler was told to use it.
+    private static bool HasInstructions()
+    {
+        const int Sse42 = 1 << 20, Popcnt = 1 << 23, Bmi2 = 1 << 8;
+        (int highest, _, _, _) = X86Base.CpuId(0, 0);
+        if (highest < 7)
+            return false;
+        (_, _, int first, _) = X86Base.CpuId(1, 0);
+        (_, int extended, _, _) = X86Base.CpuId(7, 0);
+        return (first & (Sse42 | Popcnt)) == (Sse42 | Popcnt) && (extended & Bmi2) != 0;
     }
 }
