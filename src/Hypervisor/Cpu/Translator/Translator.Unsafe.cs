@@ -62,8 +62,9 @@ public sealed unsafe partial class Translator
         if (_jumpTable.Stamp != _state.Tlb.Stamp)
             _jumpTable.Clear(_state.Tlb.Stamp);
         VcpuContext* context = _state.Context;
+        context->SavedFlags = FlagSaving.FromBits(context->Registers.Rflags);
         HostThread.Run(context, _cache.Memory.AddressOf(_cache.Trampolines.Enter), code);
-        context->Registers.Rflags = (context->Registers.Rflags & ~LazyFlags.All) | (context->SavedFlags & LazyFlags.All);
+        context->Registers.Rflags = (context->Registers.Rflags & ~LazyFlags.All) | FlagSaving.ToBits(context->SavedFlags);
         return context->ExitId;
     }
 }

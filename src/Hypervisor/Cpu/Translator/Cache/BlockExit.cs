@@ -35,6 +35,9 @@ internal struct BlockExit
     /// <summary>Length of the missed access. <b>Units</b>: bytes.</summary>
     public ushort Size;
 
+    /// <summary>The guest's flags are saved: the exit goes to code that wants them so.</summary>
+    public bool FlagsAreSaved;
+
     /// <summary>For misses and the interpreter's instructions: the arithmetic flags that hold what they should.</summary>
     public RflagsBits Live;
 

@@ -179,15 +179,17 @@ internal sealed class CodeCache : IDisposable
         ref TranslatedBlock to = ref _blocks[target];
         if (from.IsDead)
             return;
-        bool near = !to.CrossesPage && from.Frame == to.Frame && ((from.Rip ^ to.Rip) & ~Page.OffsetMask) == 0;
-        _memory.PatchJump(exit.Site, !near ? to.Far : to.Rip <= from.Rip ? to.Backward : to.Body);
+        if (exit.FlagsAreSaved)
+            _memory.PatchJump(exit.Site, to.Far);
+        else if (from.Frame == to.Frame && !to.CrossesPage)
+            _memory.PatchJump(exit.Site, to.Rip <= from.Rip ? to.Backward : to.Body);
     }
 
     /// <summary>Lets a group's failed check go to a block without groups, for the same address.</summary>
     public void LinkCareful(in BlockExit exit, int target)
     {
         if (!_blocks[exit.Block].IsDead)
-            _memory.WriteJump(exit.Site, _blocks[target].Body);
+            _memory.WriteJump(exit.Site, exit.FlagsAreSaved ? _blocks[target].Saved : _blocks[target].Body);
     }
 
     public void Dispose() => _memory.Dispose();

@@ -22,13 +22,15 @@ internal enum BlockVariant : byte
 }
 
 /// <summary>
-/// A translated block. It has four entries; the first two go on to the third:
+/// A translated block. It has five entries:
 /// <code>
-/// Far        is the page still mapped to the same frame?         (from another page)
-/// Indirect   is the target really this block's address?          (from the jump table, which is younger than the TLB's last flush)
-/// Backward   does a request wait?                                (from behind, so that no loop goes without)
-/// Body                                                           (from before, on the same page)
+/// Far        is the page still mapped to the same frame? does a request wait?   (from another page)
+/// Indirect   is the target really this block's address? does a request wait?    (from the jump table, which is younger than the TLB's last flush)
+/// Backward   does a request wait?                                               (from behind on the same page, so that no loop goes without)
+/// Body                                                                          (from before on the same page)
+/// Saved                                                                         (from the middle of a block for the same address)
 /// </code>
+/// Far, Indirect and Saved find the guest's flags where <see cref="FlagSaving"/> puts them; the other two find them in the host's.
 /// </summary>
 internal struct TranslatedBlock
 {
@@ -46,6 +48,7 @@ internal struct TranslatedBlock
     public int Far;
     public int Backward;
     public int Body;
+    public int Saved;
 
     /// <summary>The next block in its bucket, or -1.</summary>
     public int NextInBucket;

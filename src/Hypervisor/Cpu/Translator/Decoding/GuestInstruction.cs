@@ -54,8 +54,17 @@ internal struct GuestInstruction
     /// <summary>Arithmetic flags that are no longer what they were, whatever its operands.</summary>
     public RflagsBits Kills;
 
-    /// <summary>Arithmetic flags that somebody may read, as they are before the instruction.</summary>
+    /// <summary>Arithmetic flags that it changes or may change.</summary>
+    public RflagsBits Writes;
+
+    /// <summary>Arithmetic flags that the host's must hold before the instruction: this block, or one on its page, may read them.</summary>
     public RflagsBits Live;
+
+    /// <summary>The flags as they are before the instruction reach the block's end and another page: they have to be saved by then.</summary>
+    public bool LeavesFlags;
+
+    /// <summary>For direct jumps and calls: the target is near, see <see cref="Superblock.IsNear"/>.</summary>
+    public bool IsNear;
 
     /// <summary>General registers that it writes, one bit each; valid when <see cref="HasWrittenRegisters"/>.</summary>
     public ushort WrittenRegisters;

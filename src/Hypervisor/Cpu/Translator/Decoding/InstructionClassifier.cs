@@ -254,18 +254,15 @@ internal sealed class InstructionClassifier
         ref readonly Instruction code = ref guest.Code;
         switch (guest.Kind)
         {
-            // What the interpreter does with the flags, and what the hypervisor shows of them, is not looked into.
-            case InstructionKind.Interpret or InstructionKind.SystemCall:
-                guest.Reads = Arithmetic;
-                guest.Kills = RflagsBits.None;
-                return;
-            case InstructionKind.Nothing:
-                guest.Reads = guest.Kills = RflagsBits.None;
+            // What the interpreter does with the flags, and what the hypervisor shows of them, is not looked into: they leave the block.
+            case InstructionKind.Interpret or InstructionKind.SystemCall or InstructionKind.Nothing:
+                guest.Reads = guest.Kills = guest.Writes = RflagsBits.None;
                 return;
         }
 
         guest.Reads = code.RflagsRead & Arithmetic;
-        guest.Kills = (code.RflagsModified & Arithmetic) & ~guest.Reads;
+        guest.Writes = code.RflagsModified & Arithmetic;
+        guest.Kills = guest.Writes & ~guest.Reads;
 
         // A shift by zero leaves the flags alone.
         if (code.Mnemonic is Mnemonic.Shl or Mnemonic.Sal or Mnemonic.Shr or Mnemonic.Sar or Mnemonic.Rol or Mnemonic.Ror or Mnemonic.Rcl or Mnemonic.Rcr or Mnemonic.Shld or Mnemonic.Shrd

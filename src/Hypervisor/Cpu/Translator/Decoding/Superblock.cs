@@ -31,6 +31,9 @@ internal sealed class Superblock
     /// <summary>Address behind the last instruction.</summary>
     public ulong End { get; private set; }
 
+    /// <summary>Whether what follows the last instruction is near.</summary>
+    public bool EndIsNear { get; private set; }
+
     public Span<GuestInstruction> Instructions => _instructions.AsSpan(0, _count);
 
     /// <summary>Whether an instruction leaves the block for good.</summary>
@@ -117,17 +120,41 @@ internal sealed class Superblock
     private void SetLiveness()
     {
         ref GuestInstruction last = ref _instructions[_count - 1];
-        RflagsBits live = Ends(last.Kind) ? InstructionClassifier.Arithmetic : LiveAt(End);
+        EndIsNear = !Ends(last.Kind) && IsNear(End);
+        RflagsBits live = EndIsNear ? LiveAt(End) : RflagsBits.None;
+        bool leaves = !EndIsNear;
         for (int i = _count - 1; i >= 0; i--)
         {
             ref GuestInstruction instruction = ref _instructions[i];
-            if (instruction.Kind == InstructionKind.ConditionalJump)
-                live |= LiveAt(instruction.Code.NearBranchTarget);
-            else if (instruction.Kind is InstructionKind.Jump or InstructionKind.Call)
-                live = LiveAt(instruction.Code.NearBranchTarget);
-            live = instruction.Reads | (live & ~instruction.Kills);
+            if (instruction.Kind is InstructionKind.ConditionalJump or InstructionKind.Jump or InstructionKind.Call)
+            {
+                ulong target = instruction.Code.NearBranchTarget;
+                instruction.IsNear = IsNear(target);
+                if (instruction.Kind == InstructionKind.ConditionalJump)
+                    live |= LiveAt(target);
+                else if (instruction.IsNear)
+                    (live, leaves) = (LiveAt(target), false);
+            }
+
+            // Flags that an instruction only changes in part, and that leave, must be whole in the host's before it.
+            RflagsBits through = leaves && instruction.Writes != RflagsBits.None ? InstructionClassifier.Arithmetic : live;
+            leaves &= instruction.Writes == RflagsBits.None;
+            live = instruction.Reads | (through & ~instruction.Kills);
             instruction.Live = live;
+            instruction.LeavesFlags = leaves;
         }
+    }
+
+    /// <summary>
+    /// Whether blocks at an address are reached with the flags in the host's: on the same page, and not continued on the next. All others find the guest's
+    /// flags where <see cref="FlagSaving"/> puts them.
+    /// </summary>
+    private bool IsNear(ulong rip)
+    {
+        if (((rip ^ Rip) & ~Page.OffsetMask) != 0)
+            return false;
+        Seek(rip);
+        return TryRead(ref _ahead, floatingPoint: true) && ((_ahead.Code.NextIP - 1) & ~Page.OffsetMask) == (rip & ~Page.OffsetMask);
     }
 
     /// <summary>

@@ -10,9 +10,10 @@ internal sealed partial class BlockEmitter
     {
         Instruction code = instruction.Code;
         int size = code.MemorySize.GetSize();
+        bool free = TryFreeFlags(in instruction);
         int start = _emitter.Position;
-        EmitBitAddress(in code, instruction.Live != RflagsBits.None);
-        EmitCheck(ref instruction, in instruction.Operand, start, MissedAddress.Bit);
+        EmitBitAddress(in code, keepFlags: !free);
+        EmitCheck(ref instruction, in instruction.Operand, free, start, MissedAddress.Bit);
 
         // The bit's number within the operand: PEXT, because the instruction leaves ZF alone.
         HostRegister number = LoadGuest(code.Op1Register.GetFullRegister().GetNumber(), RegisterMap.Scratch2);

@@ -6,7 +6,9 @@ namespace Xen.Cpu;
 /// <summary>The entries of a block, and its exits.</summary>
 internal sealed partial class BlockEmitter
 {
-    private void EmitEntries(bool flagsLive)
+    /// <param name="readsFlags">The host's flags must be the guest's when the body begins.</param>
+    /// <param name="leavesFlags">The flags that the block is entered with are still the guest's when it is left for another page.</param>
+    private void EmitEntries(bool readsFlags, bool leavesFlags)
     {
         ulong rip = _translated.Rip;
         _translated.Far = _emitter.Position;
@@ -19,107 +21,145 @@ internal sealed partial class BlockEmitter
         EmitAddressCheck(rip);
 
         _emitter.Bind(known);
-        _translated.Backward = _emitter.Position;
-        if (flagsLive)
-            FlagSaving.Save(_emitter);
+        int saved = _emitter.Position;
         _emitter.Compare(HostAddress.Context(ContextOffsets.Requests), 0, wide: false);
-        AddRipCold(_trampolines.Event, flagsLive);
-        if (flagsLive)
+        AddRipCold(_trampolines.Event);
+        _translated.Saved = _emitter.Position;
+        if (readsFlags)
             FlagSaving.Restore(_emitter);
+        _flagsAreSaved = leavesFlags;
+        if (!readsFlags && !leavesFlags)
+        {
+            _translated.Backward = saved;
+            _translated.Body = _emitter.Position;
+            return;
+        }
+
+        int begin = _emitter.Jump();
+        _translated.Backward = _emitter.Position;
+        FlagSaving.Save(_emitter);
+        _emitter.JumpTo(saved);
         _translated.Body = _emitter.Position;
+        if (leavesFlags)
+            FlagSaving.Save(_emitter);
+        _emitter.Bind(begin);
     }
 
-    /// <summary>
-    /// Compares the address in the first scratch register with the block's. It may be another block's, to which flags are alive that are dead
-    /// here: so they are left alone.
-    /// </summary>
+    /// <summary>Compares the address in the first scratch register with the block's.</summary>
     private void EmitAddressCheck(ulong rip)
     {
-        const HostRegister counter = HostRegister.Rcx;
-        long distance = -(long)rip;
-        if (distance != (int)distance)
-            _emitter.Move(RegisterMap.Delta, (ulong)distance);
-        _emitter.Move(RegisterMap.Scratch2, counter);
-        _emitter.Lea(counter, distance == (int)distance ? HostAddress.At(RegisterMap.Scratch, (int)distance) : new HostAddress(RegisterMap.Scratch, RegisterMap.Delta, 0, 0));
-        int good = _emitter.JumpIfRcxZero();
-        _emitter.Move(counter, RegisterMap.Scratch2);
-        _emitter.JumpTo(_trampolines.Lookup);
-        _emitter.BindShort(good);
-        _emitter.Move(counter, RegisterMap.Scratch2);
+        if ((long)rip == (int)rip)
+        {
+            _emitter.Compare(RegisterMap.Scratch, (int)rip);
+        }
+        else
+        {
+            _emitter.Move(RegisterMap.Scratch2, rip);
+            _emitter.Compare(RegisterMap.Scratch, RegisterMap.Scratch2);
+        }
+
+        _emitter.JumpTo(HostCondition.NotEqual, _trampolines.Lookup);
     }
 
-    /// <summary>
-    /// Compares what the TLB says of a code page with what it was when the block was translated. The flags are left alone, for
-    /// the code that is there instead.
-    /// </summary>
+    /// <summary>Compares what the TLB says of a code page with what it was when the block was translated.</summary>
     private void EmitPageCheck(ulong address, Mfn frame)
     {
-        const HostRegister counter = HostRegister.Rcx;
-        _emitter.Move(RegisterMap.Scratch2, counter);
-        _emitter.Move(counter, 0 - SoftTlb.CodeKeyOf(address, frame));
-        _emitter.Load(RegisterMap.Delta, HostAddress.Context(_tlb + ContextOffsets.CodeKeys + (SoftTlb.CodeIndexOf(address) * sizeof(ulong))));
-        _emitter.Lea(counter, new HostAddress(counter, RegisterMap.Delta, 0, 0));
-        int good = _emitter.JumpIfRcxZero();
-        _emitter.Move(counter, RegisterMap.Scratch2);
-        _emitter.Move(RegisterMap.Scratch, _translated.Rip);
-        _emitter.JumpTo(_trampolines.Lookup);
-        _emitter.BindShort(good);
-        _emitter.Move(counter, RegisterMap.Scratch2);
+        _emitter.Move(RegisterMap.Scratch2, SoftTlb.CodeKeyOf(address, frame));
+        _emitter.Compare(RegisterMap.Scratch2, HostAddress.Context(_tlb + ContextOffsets.CodeKeys + (SoftTlb.CodeIndexOf(address) * sizeof(ulong))));
+        AddRipCold(_trampolines.Lookup);
     }
 
     /// <summary>Leaves by a trampoline with the block's own address, if the comparison before was unequal.</summary>
-    private void AddRipCold(int trampoline, bool flagsLive) => AddCold(new ColdPath
-    {
-        From = _emitter.Jump(HostCondition.NotEqual),
-        Trampoline = trampoline,
-        RestoresFlags = flagsLive,
-    });
+    private void AddRipCold(int trampoline) => AddCold(new ColdPath { From = _emitter.Jump(HostCondition.NotEqual), Trampoline = trampoline });
 
     private void AddCold(in ColdPath path) => _cold.Add(path);
 
     /// <summary>Leaves the block for a known address.</summary>
-    private void LeaveDirect(ulong target) => AddCold(new ColdPath
+    private void LeaveDirect(ulong target, bool near)
     {
-        From = _emitter.Jump(),
-        Exit = new BlockExit { Kind = BlockExitKind.Direct, Rip = target },
-    });
+        if (!near)
+            SaveFlags();
+        AddCold(new ColdPath
+        {
+            From = _emitter.Jump(),
+            Exit = new BlockExit { Kind = BlockExitKind.Direct, FlagsAreSaved = !near, Rip = target },
+        });
+    }
 
-    /// <summary>Leaves the block for the engine.</summary>
-    private void LeaveTo(BlockExit exit) => AddCold(new ColdPath { From = _emitter.Jump(), Exit = exit });
+    /// <summary>Leaves the block for the engine, with all flags.</summary>
+    private void LeaveTo(BlockExit exit)
+    {
+        SaveFlags();
+        exit.FlagsAreSaved = true;
+        exit.Live = InstructionClassifier.Arithmetic;
+        AddCold(new ColdPath { From = _emitter.Jump(), Exit = exit });
+    }
+
+    /// <summary>Sees to it that the flags are saved, while they are in the host's. Changes the second scratch register.</summary>
+    private void SaveFlags()
+    {
+        if (!_flagsAreSaved)
+            FlagSaving.Save(_emitter);
+        _flagsAreSaved = true;
+    }
+
+    /// <summary>Sees to it that the host's flags can be changed before an instruction. False: they cannot. Changes the second scratch register.</summary>
+    private bool TryFreeFlags(in GuestInstruction instruction)
+    {
+        if (instruction.Live != RflagsBits.None)
+            return false;
+        if (instruction.LeavesFlags)
+            SaveFlags();
+        return true;
+    }
+
+    /// <summary>An exit before an instruction, whose flags are as they are now.</summary>
+    private BlockExit ExitAt(in GuestInstruction instruction, BlockExitKind kind) => new()
+    {
+        Kind = kind,
+        Code = instruction.Code.Code,
+        FlagsAreSaved = _flagsAreSaved,
+        Live = instruction.LeavesFlags ? InstructionClassifier.Arithmetic : instruction.Live,
+        Rip = instruction.Code.IP,
+    };
 
     private void EmitCold(in ColdPath path)
     {
         _emitter.Bind(path.From);
-        if (path.RestoresCounter)
-            _emitter.Load(HostRegister.Rcx, HostAddress.Context(ContextOffsets.Borrowed));
         if (path.Trampoline != 0)
         {
-            if (path.RestoresFlags)
-                FlagSaving.Restore(_emitter);
             _emitter.Move(RegisterMap.Scratch, _translated.Rip);
             _emitter.JumpTo(path.Trampoline);
             return;
         }
 
+        if (path.RestoresCounter)
+            _emitter.Load(HostRegister.Rcx, HostAddress.Context(ContextOffsets.Borrowed));
         if (path.RestoresFlags)
             FlagSaving.Restore(_emitter);
+        BlockExit exit = path.Exit;
+        exit.Block = _number;
+        exit.Site = path.From;
+        if (path.SavesFlags)
+        {
+            FlagSaving.Save(_emitter);
+            exit.Site = _emitter.Jump();
+            _emitter.Bind(exit.Site);
+        }
 
         // From here on the state is exact, and the exit can be made a jump to a block for the same address.
-        int exact = _emitter.Position;
-        if (path.Exit.Kind is BlockExitKind.Miss or BlockExitKind.GroupMiss)
+        if (exit.Kind == BlockExitKind.GroupMiss)
+            exit.Site = _emitter.Position;
+        if (exit.Kind is BlockExitKind.Miss or BlockExitKind.GroupMiss)
             EmitFill(in path);
-
-        BlockExit exit = path.Exit;
-        exit.Site = exit.Kind == BlockExitKind.GroupMiss ? exact : path.From;
-        exit.Block = _number;
         _emitter.Store(HostAddress.Context(ContextOffsets.ExitId), _cache.AddExit(in exit), wide: false);
-        _emitter.JumpTo(_trampolines.Exit);
+        _emitter.JumpTo(exit.FlagsAreSaved ? _trampolines.ExitWithSavedFlags : _trampolines.Exit);
     }
 
     /// <summary>Has the TLB filled for what missed, and repeats the check; goes on here if that cannot be.</summary>
     private void EmitFill(in ColdPath path)
     {
-        bool keep = path.Exit.Live != RflagsBits.None;
+        bool keep = path.KeepsFlags;
         switch (path.Missed)
         {
             case MissedAddress.Operand:

@@ -56,7 +56,7 @@ internal sealed partial class BlockEmitter
     private void EmitCall(ref GuestInstruction instruction)
     {
         PushReturnAddress(ref instruction);
-        LeaveDirect(instruction.Code.NearBranchTarget);
+        LeaveDirect(instruction.Code.NearBranchTarget, instruction.IsNear);
     }
 
     private void EmitCallIndirect(ref GuestInstruction instruction)
@@ -95,12 +95,14 @@ internal sealed partial class BlockEmitter
     private void EmitConditionalJump(ref GuestInstruction instruction) => AddCold(new ColdPath
     {
         From = _emitter.Jump((HostCondition)(instruction.Code.ConditionCode - ConditionCode.o)),
-        Exit = new BlockExit { Kind = BlockExitKind.Direct, Rip = instruction.Code.NearBranchTarget },
+        SavesFlags = !instruction.IsNear && !_flagsAreSaved,
+        Exit = new BlockExit { Kind = BlockExitKind.Direct, FlagsAreSaved = !instruction.IsNear, Rip = instruction.Code.NearBranchTarget },
     });
 
     /// <summary>Goes to the block of the guest address in the first scratch register, by the jump table. Its entry checks that it is the right one.</summary>
     private void EmitIndirect()
     {
+        SaveFlags();
         _emitter.Extract(RegisterMap.Scratch2, RegisterMap.Scratch, ContextOffsets.JumpMask);
         _emitter.Load(RegisterMap.Delta, HostAddress.Context(ContextOffsets.JumpTable));
         _emitter.JumpThrough(new HostAddress(RegisterMap.Delta, RegisterMap.Scratch2, 3, 0));

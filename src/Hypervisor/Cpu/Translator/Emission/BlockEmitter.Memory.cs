@@ -71,11 +71,12 @@ internal sealed partial class BlockEmitter
         ref MemoryUse use = ref instruction.Operand;
         if (use.IsGrouped)
             return EmitGrouped(ref instruction, ref use);
-        if (TryEmitConstant(ref instruction, out HostAddress constant))
+        bool free = TryFreeFlags(in instruction);
+        if (free && TryEmitConstant(ref instruction, out HostAddress constant))
             return constant;
         int start = _emitter.Position;
         EmitOperandAddress(in instruction.Code);
-        EmitCheck(ref instruction, in use, start, MissedAddress.Operand);
+        EmitCheck(ref instruction, in use, free, start, MissedAddress.Operand);
         return HostAddress.At(RegisterMap.Scratch);
     }
 
@@ -85,9 +86,10 @@ internal sealed partial class BlockEmitter
         ref MemoryUse use = ref instruction.Stack;
         if (use.IsGrouped)
             return EmitGrouped(ref instruction, ref use);
+        bool free = TryFreeFlags(in instruction);
         int start = _emitter.Position;
         EmitBaseAddress(use.Base, use.Displacement);
-        EmitCheck(ref instruction, in use, start, MissedAddress.Base);
+        EmitCheck(ref instruction, in use, free, start, MissedAddress.Base);
         return HostAddress.At(RegisterMap.Scratch);
     }
 
@@ -104,19 +106,20 @@ internal sealed partial class BlockEmitter
     /// index = address >> 12 mod entries;   offset = address + entry.Bias;   offset > 4096 - size: miss;   host = entry.HostPage + offset
     /// </code>
     /// </summary>
-    private void EmitCheck(ref GuestInstruction instruction, in MemoryUse use, int start, MissedAddress missed)
+    private void EmitCheck(ref GuestInstruction instruction, in MemoryUse use, bool flagsAreFree, int start, MissedAddress missed)
     {
         const HostRegister address = RegisterMap.Scratch, index = RegisterMap.Scratch2;
         var path = new ColdPath
         {
-            Exit = new BlockExit { Kind = BlockExitKind.Miss, Live = instruction.Live, Rip = instruction.Code.IP, Resume = start, Size = use.Size, Writes = use.Writes },
+            Exit = ExitAt(in instruction, BlockExitKind.Miss) with { Resume = start, Size = use.Size, Writes = use.Writes },
+            KeepsFlags = !flagsAreFree,
             Code = instruction.Code,
             Missed = missed,
             Base = use.Base,
             Displacement = use.Displacement,
         };
         int bias = _tlb + (use.Writes ? ContextOffsets.WriteBias : ContextOffsets.ReadBias);
-        if (instruction.Live == RflagsBits.None)
+        if (flagsAreFree)
         {
             EmitIndex();
             _emitter.Add(address, HostAddress.Context(bias, index));
@@ -136,17 +139,19 @@ internal sealed partial class BlockEmitter
     {
         const HostRegister address = RegisterMap.Scratch, index = RegisterMap.Scratch2;
         AccessRange range = use.Group;
+        bool free = TryFreeFlags(in instruction);
         int start = _emitter.Position;
         EmitBaseAddress(use.Base, range.Low);
         var path = new ColdPath
         {
-            Exit = new BlockExit { Kind = BlockExitKind.GroupMiss, Live = instruction.Live, Rip = instruction.Code.IP, Resume = start, Size = (ushort)range.Length, Writes = range.Writes },
+            Exit = ExitAt(in instruction, BlockExitKind.GroupMiss) with { Resume = start, Size = (ushort)range.Length, Writes = range.Writes },
+            KeepsFlags = !free,
             Missed = MissedAddress.Base,
             Base = use.Base,
             Displacement = range.Low,
         };
         int bias = _tlb + (range.Writes ? ContextOffsets.WriteBias : ContextOffsets.ReadBias);
-        if (instruction.Live == RflagsBits.None)
+        if (free)
         {
             EmitIndex();
             _emitter.Add(address, HostAddress.Context(bias, index));
@@ -229,14 +234,14 @@ internal sealed partial class BlockEmitter
         _emitter.Load(counter, HostAddress.Context(ContextOffsets.Borrowed));
     }
 
-    /// <summary>An operand at a constant address: its TLB entry is known, and one comparison does.</summary>
+    /// <summary>An operand at a constant address: its TLB entry is known, and one comparison does. Flags are free.</summary>
     private bool TryEmitConstant(ref GuestInstruction instruction, out HostAddress operand)
     {
         ref readonly Instruction code = ref instruction.Code;
         ref MemoryUse use = ref instruction.Operand;
         operand = default;
         bool isConstant = code.IsIPRelativeMemoryOperand || (code.MemoryBase == Register.None && code.MemoryIndex == Register.None);
-        if (!isConstant || code.MemorySegment is Register.FS or Register.GS || instruction.Live != RflagsBits.None)
+        if (!isConstant || code.MemorySegment is Register.FS or Register.GS)
             return false;
         ulong address = code.IsIPRelativeMemoryOperand ? code.IPRelativeMemoryAddress : code.MemoryDisplacement64;
         int offset = (int)(address & Page.OffsetMask);
@@ -259,7 +264,7 @@ internal sealed partial class BlockEmitter
         AddCold(new ColdPath
         {
             From = _emitter.Jump(HostCondition.NotEqual),
-            Exit = new BlockExit { Kind = BlockExitKind.Miss, Live = instruction.Live, Rip = code.IP, Resume = start, Size = use.Size, Writes = use.Writes },
+            Exit = ExitAt(in instruction, BlockExitKind.Miss) with { Resume = start, Size = use.Size, Writes = use.Writes },
             Code = code,
             Missed = MissedAddress.Operand,
         });

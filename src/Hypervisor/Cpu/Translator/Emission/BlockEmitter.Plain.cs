@@ -91,7 +91,7 @@ internal sealed partial class BlockEmitter
         else
             _emitter.Move(divisor, RegisterMap.HostOf(code.Op0Register.GetNumber()), wide);
 
-        var care = new BlockExit { Kind = BlockExitKind.Interpret, Code = code.Code, Live = instruction.Live, Rip = code.IP };
+        BlockExit care = ExitAt(in instruction, BlockExitKind.Interpret);
         if (code.Mnemonic == Mnemonic.Div)
         {
             _emitter.Compare(HostRegister.Rdx, divisor, wide);

@@ -15,13 +15,14 @@ internal sealed partial class BlockEmitter
         const HostRegister first = RegisterMap.Scratch, second = RegisterMap.Scratch2, count = HostRegister.Rcx;
         const int DirectionByte = 1, DirectionBit = 4;
         ref readonly Instruction code = ref instruction.Code;
-        bool keep = instruction.Live != RflagsBits.None;
+        bool keep = !TryFreeFlags(in instruction);
         bool moves = code.Op1Kind == OpKind.MemorySegRSI;
         byte scale = (byte)BitOperations.Log2((uint)code.MemorySize.GetSize());
         var care = new ColdPath
         {
             RestoresFlags = keep,
-            Exit = new BlockExit { Kind = BlockExitKind.Interpret, Code = code.Code, Live = instruction.Live, Rip = code.IP },
+            KeepsFlags = keep,
+            Exit = ExitAt(in instruction, BlockExitKind.Interpret),
         };
         int start = _emitter.Position;
         if (keep)

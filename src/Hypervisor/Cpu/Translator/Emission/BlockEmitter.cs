@@ -21,6 +21,9 @@ internal sealed partial class BlockEmitter
     private TranslatedBlock _translated;
     private int _number;
 
+    /// <summary>The guest's flags are in the context, as <see cref="FlagSaving"/> puts them, at this point of the block; whether or not they are in the host's.</summary>
+    private bool _flagsAreSaved;
+
     /// <summary>Start of the mode's TLB in the context.</summary>
     private int _tlb;
 
@@ -49,10 +52,9 @@ internal sealed partial class BlockEmitter
         _translated = new TranslatedBlock { Rip = rip, Frame = frame, Tail = tail, Variant = variant };
         _emitter.MoveTo(hot, hot + MaxBodySize);
         _emitter.Align(16);
-        RflagsBits live = interpretOnly ? InstructionClassifier.Arithmetic : block.Instructions[0].Live;
-        EmitEntries(live != RflagsBits.None);
+        EmitEntries(!interpretOnly && block.Instructions[0].Live != RflagsBits.None, interpretOnly || block.Instructions[0].LeavesFlags);
         if (interpretOnly)
-            LeaveTo(new BlockExit { Kind = BlockExitKind.Interpret, Live = live, Rip = rip });
+            LeaveTo(new BlockExit { Kind = BlockExitKind.Interpret, Rip = rip });
         else
             EmitBody();
 
@@ -101,7 +103,7 @@ internal sealed partial class BlockEmitter
                     EmitConditionalJump(ref instruction);
                     break;
                 case InstructionKind.Jump:
-                    LeaveDirect(instruction.Code.NearBranchTarget);
+                    LeaveDirect(instruction.Code.NearBranchTarget, instruction.IsNear);
                     return;
                 case InstructionKind.JumpIndirect:
                     EmitJumpIndirect(ref instruction);
@@ -122,12 +124,15 @@ internal sealed partial class BlockEmitter
                     LeaveTo(new BlockExit { Kind = BlockExitKind.SystemCall, Rip = instruction.Code.NextIP });
                     return;
                 default:
-                    LeaveTo(new BlockExit { Kind = BlockExitKind.Interpret, Code = instruction.Code.Code, Live = instruction.Live, Rip = instruction.Code.IP });
+                    LeaveTo(new BlockExit { Kind = BlockExitKind.Interpret, Code = instruction.Code.Code, Rip = instruction.Code.IP });
                     return;
             }
+
+            if (instruction.Writes != RflagsBits.None)
+                _flagsAreSaved = false;
         }
 
-        LeaveDirect(_block.End);
+        LeaveDirect(_block.End, _block.EndIsNear);
     }
 
     /// <summary>What is emitted behind the block, because it is rarely executed.</summary>
@@ -143,6 +148,12 @@ internal sealed partial class BlockEmitter
 
         /// <summary>The flags are in the context and are to be taken back.</summary>
         public bool RestoresFlags;
+
+        /// <summary>The flags are in the host's and are to be saved.</summary>
+        public bool SavesFlags;
+
+        /// <summary>For what missed: the host's flags are alive.</summary>
+        public bool KeepsFlags;
 
         /// <summary>rcx is in the context and is to be taken back.</summary>
         public bool RestoresCounter;

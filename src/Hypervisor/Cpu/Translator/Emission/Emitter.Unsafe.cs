@@ -204,6 +204,13 @@ internal sealed unsafe class Emitter(CodeMemory memory)
         Int32(target - (Position + 4));
     }
 
+    public void JumpTo(HostCondition condition, int target)
+    {
+        Byte(0x0F);
+        Byte(0x80 | (int)condition);
+        Int32(target - (Position + 4));
+    }
+
     public void CallTo(int target)
     {
         Byte(0xE8);

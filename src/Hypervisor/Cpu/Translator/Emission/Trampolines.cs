@@ -9,7 +9,9 @@ internal sealed class Trampolines
     public Trampolines(CodeMemory memory, Emitter emitter)
     {
         emitter.MoveTo(0, memory.Size);
-        Exit = EmitExit(emitter);
+        Exit = emitter.Position;
+        FlagSaving.Save(emitter);
+        ExitWithSavedFlags = EmitExitWithSavedFlags(emitter);
         emitter.Align(16);
         Lookup = EmitRipExit(emitter, LookupExit);
         emitter.Align(16);
@@ -29,10 +31,13 @@ internal sealed class Trampolines
     /// <summary>Leaves emitted code; the exit's number is in the context.</summary>
     public int Exit { get; }
 
-    /// <summary>Leaves because no code is known for the guest address in the first scratch register.</summary>
+    /// <summary>As <see cref="Exit"/>, but the guest's flags are saved already.</summary>
+    public int ExitWithSavedFlags { get; }
+
+    /// <summary>Leaves because no code is known for the guest address in the first scratch register. Flags are saved.</summary>
     public int Lookup { get; }
 
-    /// <summary>Leaves before the instruction at the guest address in the first scratch register: a request waits.</summary>
+    /// <summary>Leaves before the instruction at the guest address in the first scratch register: a request waits. Flags are saved.</summary>
     public int Event { get; }
 
     /// <summary>
@@ -54,7 +59,7 @@ internal sealed class Trampolines
     private int EmitRipExit(Emitter emitter, int exit)
     {
         int position = emitter.Position;
-        EmitRipExit(emitter, exit, Exit);
+        EmitRipExit(emitter, exit, ExitWithSavedFlags);
         return position;
     }
 
@@ -95,7 +100,7 @@ internal sealed class Trampolines
         emitter.Memory(false, 0x0FAE, 2, HostAddress.Context(ContextOffsets.Mxcsr));
         for (int i = 0; i < 16; i++)
             emitter.Memory(false, 0x0F10, i, HostAddress.Context(ContextOffsets.Xmm + (i * 16)));
-        EmitLoadFlags(emitter);
+        FlagSaving.LoadByRax(emitter);
         for (int guest = 0; guest < 16; guest++)
         {
             if (!RegisterMap.IsDisplaced(guest))
@@ -106,20 +111,7 @@ internal sealed class Trampolines
         emitter.JumpThrough(HostAddress.Context(ContextOffsets.Target));
     }
 
-    /// <summary>The arithmetic flags from rflags, without POPF, which is slow: OF by an addition that overflows, the others by SAHF.</summary>
-    private static void EmitLoadFlags(Emitter emitter)
-    {
-        const int OverflowBit = 11;
-        emitter.Load(RegisterMap.Scratch, HostAddress.Context(ContextOffsets.Rflags));
-        emitter.Move(HostRegister.Rax, RegisterMap.Scratch);
-        emitter.ShiftLeft(HostRegister.Rax, 8, wide: false);
-        emitter.ShiftRight(RegisterMap.Scratch, OverflowBit, wide: false);
-        emitter.And(RegisterMap.Scratch, 1, wide: false);
-        emitter.Registers(false, 0x0B, (int)HostRegister.Rax, RegisterMap.Scratch); // or: bits 7 to 0 of eax are clear
-        FlagSaving.LoadFromRax(emitter);
-    }
-
-    private static int EmitExit(Emitter emitter)
+    private static int EmitExitWithSavedFlags(Emitter emitter)
     {
         int position = emitter.Position;
         for (int guest = 0; guest < 16; guest++)
@@ -129,9 +121,6 @@ internal sealed class Trampolines
         }
 
         emitter.Store(HostAddress.Context(ContextOffsets.Delta), RegisterMap.Delta);
-        emitter.Byte(0x9C); // pushfq
-        Pop(emitter, HostRegister.Rax);
-        emitter.Store(HostAddress.Context(ContextOffsets.SavedFlags), HostRegister.Rax);
         for (int i = 0; i < 16; i++)
             emitter.Memory(false, 0x0F11, i, HostAddress.Context(ContextOffsets.Xmm + (i * 16)));
         emitter.Memory(false, 0x0FAE, 3, HostAddress.Context(ContextOffsets.Mxcsr));
@@ -155,38 +144,5 @@ internal sealed class Trampolines
         if ((int)register >= 8)
             emitter.Byte(0x41);
         emitter.Byte(0x58 | ((int)register & 7));
-    }
-}
-
-/// <summary>Sequences that keep the guest's flags, which are the host's, over something that changes them.</summary>
-internal static class FlagSaving
-{
-    /// <summary>Saves the flags in the context. Every register stays.</summary>
-    public static void Save(Emitter emitter)
-    {
-        emitter.Store(HostAddress.Context(ContextOffsets.Borrowed), HostRegister.Rax);
-        emitter.Byte(0x9F); // lahf
-        emitter.Byte(0x0F); // seto al
-        emitter.Byte(0x90);
-        emitter.Byte(0xC0);
-        emitter.Store(HostAddress.Context(ContextOffsets.SavedFlags), HostRegister.Rax);
-        emitter.Load(HostRegister.Rax, HostAddress.Context(ContextOffsets.Borrowed));
-    }
-
-    /// <summary>Takes the flags back. Every register stays.</summary>
-    public static void Restore(Emitter emitter)
-    {
-        emitter.Store(HostAddress.Context(ContextOffsets.Borrowed), HostRegister.Rax);
-        emitter.Load(HostRegister.Rax, HostAddress.Context(ContextOffsets.SavedFlags));
-        LoadFromRax(emitter);
-        emitter.Load(HostRegister.Rax, HostAddress.Context(ContextOffsets.Borrowed));
-    }
-
-    /// <summary>Takes the flags from rax: OF from bit 0, the others from ah.</summary>
-    public static void LoadFromRax(Emitter emitter)
-    {
-        emitter.Byte(0x04); // add al, 7F
-        emitter.Byte(0x7F);
-        emitter.Byte(0x9E); // sahf
     }
 }
