@@ -63,9 +63,6 @@ internal struct VcpuContext
     /// <summary>The bits of an address that choose a TLB entry.</summary>
     public ulong IndexMask;
 
-    /// <summary>The bits of an address that choose an entry of the jump table.</summary>
-    public ulong JumpMask;
-
     public uint HostMxcsr;
 
     public TlbMemory KernelTlb;

@@ -42,7 +42,7 @@ public struct TlbMemory
     public const int EntryCount = 4096;
 
     /// <summary>Entries for code pages; a power of two.</summary>
-    public const int CodeCount = 512;
+    public const int CodeCount = 4096;
 
     /// <summary>Bits of a frame number in a code page's key: a machine of 1 TiB.</summary>
     public const int FrameBits = 28;
@@ -76,6 +76,11 @@ public sealed unsafe class SoftTlb
 
     private int _filledCount;
 
+    /// <summary>As <see cref="_filled"/>, for code pages.</summary>
+    private readonly ushort[] _codeFilled = new ushort[TlbMemory.CodeCount * 2];
+
+    private int _codeFilledCount;
+
     /// <param name="memory">Where the entries lie: pinned, and alive as long as this object.</param>
     /// <param name="firstStamp">Where stamps start: the two TLBs of a vCPU must never have the same.</param>
     internal SoftTlb(TlbMemory* memory, ulong firstStamp)
@@ -100,7 +105,9 @@ public sealed unsafe class SoftTlb
         foreach (ushort index in _filled.AsSpan(0, _filledCount))
             Empty(index);
         _filledCount = 0;
-        new Span<byte>(&_memory->Code, sizeof(TlbMemory.CodeKeys)).Clear();
+        foreach (ushort index in _codeFilled.AsSpan(0, _codeFilledCount))
+            CodeKeys[index] = 0;
+        _codeFilledCount = 0;
     }
 
     /// <summary>Drops one page.</summary>
@@ -134,7 +141,18 @@ public sealed unsafe class SoftTlb
     }
 
     /// <summary>Enters a page that code may be fetched from.</summary>
-    public void FillCode(ulong linearAddress, Mfn frame) => CodeKey(linearAddress) = CodeKeyOf(linearAddress, frame);
+    public void FillCode(ulong linearAddress, Mfn frame)
+    {
+        ref ulong key = ref CodeKey(linearAddress);
+        if (key == 0)
+        {
+            if (_codeFilledCount == _codeFilled.Length)
+                CompactCode();
+            _codeFilled[_codeFilledCount++] = (ushort)CodeIndexOf(linearAddress);
+        }
+
+        key = CodeKeyOf(linearAddress, frame);
+    }
 
     /// <summary>The frame that code at a canonical address is in, if it is known that it may be fetched.</summary>
     public bool TryFindCode(ulong linearAddress, out Mfn frame)
@@ -171,13 +189,26 @@ public sealed unsafe class SoftTlb
 
     private static ulong EmptyBias(int index) => 0 - ((ulong)(index ^ Elsewhere) << Page.Shift);
 
-    private ref ulong CodeKey(ulong linearAddress) => ref ((ulong*)&_memory->Code)[CodeIndexOf(linearAddress)];
+    private ulong* CodeKeys => (ulong*)&_memory->Code;
+
+    private ref ulong CodeKey(ulong linearAddress) => ref CodeKeys[CodeIndexOf(linearAddress)];
 
     private void Empty(int index)
     {
         TlbEntry* entry = Entries + index;
         entry->ReadBias = entry->WriteBias = EmptyBias(index);
         entry->Addend = entry->HostPage = 0;
+    }
+
+    /// <summary>Names every code page's entry once.</summary>
+    private void CompactCode()
+    {
+        _codeFilledCount = 0;
+        for (int i = 0; i < TlbMemory.CodeCount; i++)
+        {
+            if (CodeKeys[i] != 0)
+                _codeFilled[_codeFilledCount++] = (ushort)i;
+        }
     }
 
     /// <summary>Names every entry once.</summary>

@@ -91,7 +91,7 @@ public sealed partial class Translator
             block = Nowhere;
         }
 
-        return block >= 0 ? block : Translate(rip, variant);
+        return block >= 0 ? block : _cache.WritesOf(frame) > MaxCodeWrites ? Nowhere : Translate(rip, variant);
     }
 
     /// <summary>Whether a crossing block's second page still is what it was. If it cannot be fetched at all, the run ends.</summary>
@@ -105,6 +105,8 @@ public sealed partial class Translator
 
     private static ulong NextPage(ulong rip) => (rip | Page.OffsetMask) + 1;
 
+    private nint HostOf(Mfn frame) => _state.Memory.HostBase + (nint)frame.Address;
+
     private int Translate(ulong rip, BlockVariant variant)
     {
         if (!_interpreter.TryFetchForDecoding(rip, out Mfn frame, out CpuExit fault))
@@ -116,8 +118,6 @@ public sealed partial class Translator
         // Marking may have let other vCPUs write.
         if (_state.HasRequests)
             DropWrittenCode();
-        if (_cache.WritesOf(frame) > MaxCodeWrites)
-            return Nowhere;
         if (!_cache.HasRoom)
         {
             _cache.Clear();
@@ -126,7 +126,7 @@ public sealed partial class Translator
         }
 
         bool floatingPoint = (variant & BlockVariant.TaskSwitched) == 0;
-        if (_superblock.TryDecode(rip, _state.Memory.Frame(frame), floatingPoint, (variant & BlockVariant.Careful) == 0))
+        if (_superblock.TryDecode(rip, HostOf(frame), floatingPoint, (variant & BlockVariant.Careful) == 0))
             return Emit(rip, frame, Mfn.Invalid, variant);
         if (!_interpreter.TryFetchForDecoding(NextPage(rip), out Mfn tail, out fault))
         {
@@ -136,7 +136,7 @@ public sealed partial class Translator
 
         // The second page may have cost the first one its place, or more time than it takes to change it.
         bool same = _interpreter.TryFetch(rip, out Mfn again, out _) && again == frame && !_state.HasRequests;
-        return same && _superblock.TryDecodeCrossing(rip, _state.Memory.Frame(frame), _state.Memory.Frame(tail), floatingPoint)
+        return same && _superblock.TryDecodeCrossing(rip, HostOf(frame), HostOf(tail), floatingPoint)
             ? Emit(rip, frame, tail, variant) : Nowhere;
     }
 
@@ -170,7 +170,7 @@ public sealed partial class Translator
         if (write)
             FrameWritten?.Invoke(translation.Frame);
         bool writable = translation.Writable && !code && (write || FrameWritten is null);
-        tlb.Fill(address, _state.Memory.HostBase + (nint)translation.Frame.Address, writable);
+        tlb.Fill(address, HostOf(translation.Frame), writable);
         return true;
     }
 }

@@ -8,8 +8,6 @@ public sealed unsafe partial class Translator
     /// <summary>Where emitted code was going when it left.</summary>
     private ulong Target => _state.Context->Target;
 
-    private JumpTable _jumpTable = null!;
-
     private GCHandle _handle;
 
     /// <summary>Called by emitted code: fills the TLB for an access that missed. Returns 1 if it did.</summary>
@@ -44,23 +42,19 @@ public sealed unsafe partial class Translator
             context->BitMasks[i] = (16ul << i) - 1;
         context->LowBits = 15;
         context->IndexMask = (TlbMemory.EntryCount - 1ul) << Abi.Page.Shift;
-        context->JumpMask = JumpTable.Mask;
     }
 
     /// <summary>Chooses the kind of code that the vCPU's state asks for.</summary>
     private void UseVariant()
     {
         _variant = (_state.Mode == GuestMode.User ? BlockVariant.User : 0) | (_state.TaskSwitched ? BlockVariant.TaskSwitched : 0);
-        _jumpTable = _cache.JumpTableOf(_variant);
-        _state.Context->JumpTable = (ulong)_jumpTable.Address;
+        _state.Context->JumpTable = (ulong)_cache.JumpTableOf(_variant).Address;
     }
 
     /// <summary>Runs emitted code. Returns its exit's number.</summary>
     private int RunNative(nint code)
     {
         // SAFETY: positions come from the cache, which has emitted code there and drops it only when nobody runs it.
-        if (_jumpTable.Stamp != _state.Tlb.Stamp)
-            _jumpTable.Clear(_state.Tlb.Stamp);
         VcpuContext* context = _state.Context;
         context->SavedFlags = FlagSaving.FromBits(context->Registers.Rflags);
         HostThread.Run(context, _cache.Memory.AddressOf(_cache.Trampolines.Enter), code);

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using Iced.Intel;
 using Xen.Abi;
+using Xen.Memory;
 
 namespace Xen.Cpu.Tests;
 
@@ -35,9 +36,9 @@ internal sealed class GoldenText : ISymbolResolver
     {
         using var cache = new CodeCache(1 << 20);
         var superblock = new Superblock();
-        var page = new byte[Page.Size];
-        code.CopyTo(page.AsSpan((int)(rip & Page.OffsetMask)));
-        Assert.True(superblock.TryDecode(rip, page, floatingPoint: true, grouped: (variant & BlockVariant.Careful) == 0));
+        using var memory = new MachineMemory(64);
+        code.CopyTo(memory.Frame(new Mfn(0))[(int)(rip & Page.OffsetMask)..]);
+        Assert.True(superblock.TryDecode(rip, memory.HostBase, floatingPoint: true, grouped: (variant & BlockVariant.Careful) == 0));
         cache.Reserve(out _, out int cold);
         TranslatedBlock block = cache.Block(cache.Translator.Emit(superblock, rip, new Mfn(0x40), Mfn.Invalid, variant, interpretOnly: false));
         cache.Reserve(out int hotEnd, out int coldEnd);
@@ -124,7 +125,7 @@ internal sealed class GoldenText : ISymbolResolver
         [
             (ContextOffsets.Requests, "requests"), (ContextOffsets.ExitId, "exit_id"), (ContextOffsets.Target, "target"), (ContextOffsets.Borrowed, "borrowed"),
             (ContextOffsets.Held, "held"), (ContextOffsets.SavedFlags, "saved_flags"), (ContextOffsets.JumpTable, "jump_table"), (ContextOffsets.IndexMask, "index_mask"),
-            (ContextOffsets.JumpMask, "jump_mask"), (ContextOffsets.Rflags, "rflags"), (ContextOffsets.Rflags + 1, "rflags+1"), (ContextOffsets.FsBase, "fs_base"),
+            (ContextOffsets.Rflags, "rflags"), (ContextOffsets.Rflags + 1, "rflags+1"), (ContextOffsets.FsBase, "fs_base"),
             (ContextOffsets.GsBase, "gs_base"), (RegisterOffsets.Of(Register.CS), "cs"), (RegisterOffsets.Of(Register.DS), "ds"),
         ])
         {

@@ -24,22 +24,11 @@ internal enum BlockExitKind : byte
 /// <summary>A place where emitted code leaves its block. Its number is in the context when it has done so.</summary>
 internal struct BlockExit
 {
-    public BlockExitKind Kind;
+    private byte _live;
+    private ushort _code;
 
-    /// <summary>Whether a missed access writes.</summary>
-    public bool Writes;
-
-    /// <summary>The instruction, for statistics.</summary>
-    public Code Code;
-
-    /// <summary>Length of the missed access. <b>Units</b>: bytes.</summary>
-    public ushort Size;
-
-    /// <summary>The guest's flags are saved: the exit goes to code that wants them so.</summary>
-    public bool FlagsAreSaved;
-
-    /// <summary>For misses and the interpreter's instructions: the arithmetic flags that hold what they should.</summary>
-    public RflagsBits Live;
+    /// <summary>The guest address to go on at.</summary>
+    public ulong Rip;
 
     /// <summary>The block's number.</summary>
     public int Block;
@@ -50,6 +39,28 @@ internal struct BlockExit
     /// <summary>Where the check begins that a filled TLB is to be put to again.</summary>
     public int Resume;
 
-    /// <summary>The guest address to go on at.</summary>
-    public ulong Rip;
+    /// <summary>Length of the missed access. <b>Units</b>: bytes.</summary>
+    public ushort Size;
+
+    public BlockExitKind Kind;
+
+    /// <summary>Whether a missed access writes.</summary>
+    public bool Writes;
+
+    /// <summary>The guest's flags are saved: the exit goes to code that wants them so.</summary>
+    public bool FlagsAreSaved;
+
+    /// <summary>For misses and the interpreter's instructions: the arithmetic flags that hold what they should.</summary>
+    public RflagsBits Live
+    {
+        readonly get => (RflagsBits)_live;
+        set => _live = (byte)value;
+    }
+
+    /// <summary>The instruction, for statistics.</summary>
+    public Code Code
+    {
+        readonly get => (Code)_code;
+        set => _code = (ushort)value;
+    }
 }

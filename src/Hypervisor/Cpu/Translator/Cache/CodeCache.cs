@@ -10,20 +10,20 @@ namespace Xen.Cpu;
 /// </summary>
 internal sealed class CodeCache : IDisposable
 {
-    private const int BucketBits = 17, FarEntrySize = 26;
+    private const int BucketBits = 17, FarEntrySize = 20, BlocksTogether = 4096, ExitsTogether = 16384;
 
     private readonly CodeMemory _memory;
     private readonly Emitter _emitter;
     private readonly Dictionary<ulong, CodeFrame> _frames = [];
     private readonly int[] _buckets = new int[1 << BucketBits];
     private readonly JumpTable?[] _jumpTables = new JumpTable?[(int)BlockVariant.StateMask + 1];
+    private readonly ChunkedList<TranslatedBlock> _blocks = new(BlocksTogether);
+    private readonly ChunkedList<BlockExit> _exits = new(ExitsTogether);
     private readonly int _coldStart;
-    private TranslatedBlock[] _blocks = new TranslatedBlock[4096];
-    private BlockExit[] _exits = new BlockExit[16384];
-    private int _blockCount;
-    private int _exitCount;
     private int _hot;
+    private int _hotReady;
     private int _cold;
+    private int _coldReady;
 
     /// <param name="size">Bytes of code memory.</param>
     public CodeCache(int size)
@@ -32,6 +32,7 @@ internal sealed class CodeCache : IDisposable
         _emitter = new Emitter(_memory);
         Trampolines = new Trampolines(_memory, _emitter);
         _coldStart = (size / 5 * 3) & ~63;
+        _coldReady = _coldStart;
         Translator = new BlockEmitter(this, _emitter, Trampolines);
         Clear();
     }
@@ -56,8 +57,9 @@ internal sealed class CodeCache : IDisposable
         Array.Fill(_buckets, -1);
         _frames.Clear();
         foreach (JumpTable? table in _jumpTables)
-            table?.Clear(0);
-        _blockCount = _exitCount = 0;
+            table?.Clear();
+        _blocks.Clear();
+        _exits.Clear();
         _hot = Trampolines.End;
         _cold = _coldStart;
     }
@@ -67,27 +69,20 @@ internal sealed class CodeCache : IDisposable
     {
         hot = _hot;
         cold = _cold;
-        return _blockCount;
+        _hotReady = _memory.Populate(_hotReady, hot + BlockEmitter.MaxBodySize);
+        _coldReady = _memory.Populate(_coldReady, cold + BlockEmitter.MaxColdSize);
+        return _blocks.Count;
     }
 
     /// <summary>Numbers an exit of the block being emitted.</summary>
-    public int AddExit(in BlockExit exit)
-    {
-        if (_exitCount == _exits.Length)
-            Array.Resize(ref _exits, _exits.Length * 2);
-        _exits[_exitCount] = exit;
-        return _exitCount++ + Trampolines.FirstBlockExit;
-    }
+    public int AddExit(in BlockExit exit) => _exits.Add(in exit) + Trampolines.FirstBlockExit;
 
     /// <summary>Adds the block that was emitted where <see cref="Reserve"/> said.</summary>
     public int Add(in TranslatedBlock block, int hotEnd, int coldEnd)
     {
-        if (_blockCount == _blocks.Length)
-            Array.Resize(ref _blocks, _blocks.Length * 2);
-        int number = _blockCount++;
+        int number = _blocks.Add(in block);
         (_hot, _cold) = (hotEnd, coldEnd);
         ref TranslatedBlock added = ref _blocks[number];
-        added = block;
         ReplaceDead(in added);
         ref int bucket = ref _buckets[Bucket(block.Rip)];
         added.NextInBucket = bucket;
@@ -207,6 +202,8 @@ internal sealed class CodeCache : IDisposable
             {
                 _memory.WriteJump(block.Indirect, replacement.Indirect);
                 _memory.WriteJump(block.Far, replacement.Far);
+
+                // Nobody will look for it: what is sent to it goes on to its replacement, whatever becomes of that.
                 link = block.NextInBucket;
                 continue;
             }

@@ -24,11 +24,11 @@ internal enum BlockVariant : byte
 /// <summary>
 /// A translated block. It has five entries:
 /// <code>
-/// Far        is the page still mapped to the same frame? does a request wait?   (from another page)
-/// Indirect   is the target really this block's address? does a request wait?    (from the jump table, which is younger than the TLB's last flush)
-/// Backward   does a request wait?                                               (from behind on the same page, so that no loop goes without)
-/// Body                                                                          (from before on the same page)
-/// Saved                                                                         (from the middle of a block for the same address)
+/// Indirect   is the target really this block's address? then as Far                (from the jump table)
+/// Far        is the page still mapped to the same frame? does a request wait?      (from another page)
+/// Backward   does a request wait?                                                  (from behind on the same page, so that no loop goes without)
+/// Body                                                                             (from before on the same page)
+/// Saved                                                                            (from the middle of a block for the same address)
 /// </code>
 /// Far, Indirect and Saved find the guest's flags where <see cref="FlagSaving"/> puts them; the other two find them in the host's.
 /// </summary>

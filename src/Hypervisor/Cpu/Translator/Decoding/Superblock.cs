@@ -14,14 +14,12 @@ internal sealed class Superblock
     /// <summary>How far is looked behind an exit for instructions that kill the flags.</summary>
     private const int MaxLookAhead = 6;
 
-    private readonly byte[] _code = new byte[Page.Size * 2];
     private readonly CodeWindow _window = new();
     private readonly Decoder _decoder;
     private readonly InstructionClassifier _classifier = new();
     private readonly GuestInstruction[] _instructions = new GuestInstruction[MaxInstructions];
     private GuestInstruction _ahead;
     private int _count;
-    private int _length;
 
     public Superblock() => _decoder = Decoder.Create(64, _window);
 
@@ -43,23 +41,20 @@ internal sealed class Superblock
 
     /// <summary>Decodes a block.</summary>
     /// <param name="rip">Where it begins.</param>
-    /// <param name="page">The page that it is on.</param>
+    /// <param name="page">Host address of the page that it is on.</param>
     /// <param name="floatingPoint">Whether SSE instructions may be executed.</param>
     /// <param name="grouped">Whether accesses share checks.</param>
     /// <returns>False: the first instruction continues on the next page.</returns>
-    public bool TryDecode(ulong rip, ReadOnlySpan<byte> page, bool floatingPoint, bool grouped)
+    public bool TryDecode(ulong rip, nint page, bool floatingPoint, bool grouped)
     {
-        page.CopyTo(_code);
-        _length = Page.Size;
+        _window.Open(page, 0);
         return Decode(rip, floatingPoint, grouped, MaxInstructions);
     }
 
     /// <summary>Decodes the one instruction that crosses from a page into the next.</summary>
-    public bool TryDecodeCrossing(ulong rip, ReadOnlySpan<byte> page, ReadOnlySpan<byte> tail, bool floatingPoint)
+    public bool TryDecodeCrossing(ulong rip, nint page, nint tail, bool floatingPoint)
     {
-        page.CopyTo(_code);
-        tail.CopyTo(_code.AsSpan(Page.Size));
-        _length = Page.Size * 2;
+        _window.Open(page, tail);
         return Decode(rip, floatingPoint, grouped: false, 1);
     }
 
@@ -94,17 +89,16 @@ internal sealed class Superblock
     }
 
     /// <summary>Flags that may be alive where a block of this page goes to.</summary>
-    public RflagsBits LiveBetween(ulong block, ulong target, ReadOnlySpan<byte> page)
+    public RflagsBits LiveBetween(ulong block, ulong target, nint page)
     {
-        page.CopyTo(_code);
-        _length = Page.Size;
+        _window.Open(page, 0);
         Rip = block;
         return LiveAt(target);
     }
 
     private void Seek(ulong rip)
     {
-        _window.Load(_code, (int)(rip & Page.OffsetMask), _length);
+        _window.Seek((int)(rip & Page.OffsetMask));
         _decoder.IP = rip;
     }
 

@@ -11,16 +11,12 @@ internal sealed partial class BlockEmitter
     private void EmitEntries(bool readsFlags, bool leavesFlags)
     {
         ulong rip = _translated.Rip;
+        _translated.Indirect = _emitter.Position;
+        EmitAddressCheck(rip);
         _translated.Far = _emitter.Position;
         EmitPageCheck(rip, _translated.Frame);
         if (_translated.CrossesPage)
             EmitPageCheck((rip | Page.OffsetMask) + 1, _translated.Tail);
-        int known = _emitter.Jump();
-
-        _translated.Indirect = _emitter.Position;
-        EmitAddressCheck(rip);
-
-        _emitter.Bind(known);
         int saved = _emitter.Position;
         _emitter.Compare(HostAddress.Context(ContextOffsets.Requests), 0, wide: false);
         AddRipCold(_trampolines.Event);

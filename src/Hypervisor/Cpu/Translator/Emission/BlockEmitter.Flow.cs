@@ -103,9 +103,10 @@ internal sealed partial class BlockEmitter
     private void EmitIndirect()
     {
         SaveFlags();
-        _emitter.Extract(RegisterMap.Scratch2, RegisterMap.Scratch, ContextOffsets.JumpMask);
+        _emitter.Move(RegisterMap.Scratch2, RegisterMap.Scratch, wide: false);
+        _emitter.And(RegisterMap.Scratch2, JumpTable.Mask, wide: false);
         _emitter.Load(RegisterMap.Delta, HostAddress.Context(ContextOffsets.JumpTable));
-        _emitter.JumpThrough(new HostAddress(RegisterMap.Delta, RegisterMap.Scratch2, 3, 0));
+        _emitter.JumpThrough(new HostAddress(RegisterMap.Delta, RegisterMap.Scratch2, 1, 0));
     }
 
     private void PushReturnAddress(ref GuestInstruction instruction)

@@ -4,7 +4,7 @@ namespace Xen.Cpu;
 internal static unsafe class ContextOffsets
 {
     public static readonly int Requests, ExitId, Target, Self, MissHandler, Delta, Borrowed, Held, Held2, RunLength, RunRest, SavedFlags, JumpTable;
-    public static readonly int PageMasks, BitMasks, LowBits, IndexMask, JumpMask, HostMxcsr, Rflags, Mxcsr, FsBase, GsBase;
+    public static readonly int PageMasks, BitMasks, LowBits, IndexMask, HostMxcsr, Rflags, Mxcsr, FsBase, GsBase;
 
     static ContextOffsets()
     {
@@ -28,7 +28,6 @@ internal static unsafe class ContextOffsets
         BitMasks = (int)((byte*)&context.BitMasks - start);
         LowBits = (int)((byte*)&context.LowBits - start);
         IndexMask = (int)((byte*)&context.IndexMask - start);
-        JumpMask = (int)((byte*)&context.JumpMask - start);
         HostMxcsr = (int)((byte*)&context.HostMxcsr - start);
         Rflags = (int)((byte*)&context.Registers.Rflags - start);
         Mxcsr = (int)((byte*)&context.Registers.Mxcsr - start);
