@@ -31,6 +31,9 @@ internal struct VcpuContext
     /// <summary>What emitted code calls to have the TLB filled.</summary>
     public nint MissHandler;
 
+    /// <summary>What emitted code calls for the time stamp counter.</summary>
+    public nint TimeStampHandler;
+
     /// <summary>The delta of a group of accesses (its register, while emitted code does not run).</summary>
     public ulong Delta;
 

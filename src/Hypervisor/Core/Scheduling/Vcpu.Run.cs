@@ -9,6 +9,9 @@ public sealed partial class Vcpu
     /// <summary>How long the engine is to run between two looks at the clock. <b>Units</b>: ns.</summary>
     private const ulong BudgetTime = 1_000_000;
 
+    /// <summary>Exits of a busy guest between two looks at the clock, which costs as much as a short hypercall.</summary>
+    private const uint ExitsPerLook = 16;
+
     private const long MinBudget = 10_000;
     private const long MaxBudget = 20_000_000;
 
@@ -58,6 +61,7 @@ public sealed partial class Vcpu
     {
         MachineClock clock = Domain.Machine.Clock;
         ulong now = decision.Now;
+        uint exits = 0;
         while (!MustLeave && now < decision.Until)
         {
             // The kick is taken back before anything that it announces is looked at: what is announced later kicks again.
@@ -69,7 +73,8 @@ public sealed partial class Vcpu
             CpuExit exit = Engine.Run(_budget);
             Counters.CountExit(exit);
             ulong before = now;
-            now = clock.Now;
+            if (exit.Reason <= CpuExitReason.Request || ++exits % ExitsPerLook == 0)
+                now = clock.Now;
             if (exit.Reason > CpuExitReason.Request)
                 ExitDispatcher.Handle(this, exit);
             else if (exit.Reason == CpuExitReason.BudgetSpent)

@@ -23,7 +23,7 @@ public sealed class LockstepEngine : ICpuEngine, IDisposable
     {
         ArgumentNullException.ThrowIfNull(state);
         _state = state;
-        _translator = new Translator(state);
+        _translator = new Translator(state) { ReadsTimeStamps = false };
         _interpreter = new Interpreter(state);
         _translator.FrameWritten = Remember;
     }

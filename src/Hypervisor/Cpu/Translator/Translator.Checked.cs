@@ -21,6 +21,12 @@ public sealed partial class Translator
     /// <summary>Flags that were not kept, when the last block ended for the interpreter.</summary>
     internal ulong DeadFlagsOfExit { get; private set; }
 
+    /// <inheritdoc cref="InstructionClassifier.ReadsTimeStamps"/>
+    internal bool ReadsTimeStamps
+    {
+        init => _superblock.ReadsTimeStamps = value;
+    }
+
     /// <summary>Called before a frame is first written through a translation.</summary>
     internal Action<Mfn>? FrameWritten { get; set; }
 

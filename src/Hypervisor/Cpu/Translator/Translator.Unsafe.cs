@@ -30,12 +30,22 @@ public sealed unsafe partial class Translator
         }
     }
 
+    /// <summary>Called by emitted code for the time stamp counter.</summary>
+    [UnmanagedCallersOnly]
+    private static ulong OnReadTimeStamp(VcpuContext* context)
+    {
+        // SAFETY: as in OnMiss; a clock throws nothing.
+        var engine = (Translator)GCHandle.FromIntPtr(context->Engine).Target!;
+        return engine._state.Environment.ReadTsc();
+    }
+
     private void PrepareContext()
     {
         VcpuContext* context = _state.Context;
         context->Self = (ulong)context;
         context->Engine = GCHandle.ToIntPtr(_handle = GCHandle.Alloc(this, GCHandleType.Weak));
         context->MissHandler = (nint)(delegate* unmanaged<VcpuContext*, ulong, ulong, long>)&OnMiss;
+        context->TimeStampHandler = (nint)(delegate* unmanaged<VcpuContext*, ulong>)&OnReadTimeStamp;
         for (int i = 0; i < 5; i++)
             context->PageMasks[i] = ~Abi.Page.OffsetMask | ((1ul << i) - 1);
         for (int i = 0; i < 3; i++)

@@ -62,11 +62,10 @@ public sealed partial class Translator : ICpuEngine, IDisposable
         {
             if (_state.HasRequests && TakeRequests())
                 break;
-            int block = MustInterpret ? Nowhere : Find(_state.Registers.Rip, BlockVariant.Kernel);
-            if (block >= 0)
-                Execute(block);
-            else if (!_ended)
+            if (MustInterpret)
                 Interpret();
+            else
+                Execute();
         }
 
         _ended = false;
@@ -83,10 +82,10 @@ public sealed partial class Translator : ICpuEngine, IDisposable
         _cache.Dispose();
     }
 
-    /// <summary>Runs emitted code from a block on, until rip has to be looked at anew or the run has ended.</summary>
-    private void Execute(int block)
+    /// <summary>Runs emitted code from rip on, until rip has to be looked at anew or the run has ended.</summary>
+    private void Execute()
     {
-        nint code = _cache.Memory.AddressOf(_cache.Block(block).Body);
+        nint code = _cache.Memory.AddressOf(_cache.Trampolines.Dispatch);
         while (code != 0)
         {
             int id = RunNative(code);
@@ -129,6 +128,14 @@ public sealed partial class Translator : ICpuEngine, IDisposable
         _ended = true;
     }
 
+    /// <summary>Executes what is at rip by the interpreter, if the run has not ended by a fault. Returns 0: nowhere to go on by itself.</summary>
+    private nint InterpretInstead()
+    {
+        if (!_ended)
+            Interpret();
+        return 0;
+    }
+
     /// <summary>Executes the block at rip by the interpreter.</summary>
     private void Interpret()
     {
@@ -142,7 +149,7 @@ public sealed partial class Translator : ICpuEngine, IDisposable
         int epoch = _clearings;
         int block = Find(jump.Rip, BlockVariant.Kernel);
         if (block < 0)
-            return 0;
+            return InterpretInstead();
         if (_clearings == epoch)
             _cache.Link(in jump, block);
         return _cache.Memory.AddressOf(_cache.Block(block).Body);
@@ -153,7 +160,7 @@ public sealed partial class Translator : ICpuEngine, IDisposable
         Statistics.Lookups++;
         int block = Find(rip, BlockVariant.Kernel);
         if (block < 0)
-            return 0;
+            return InterpretInstead();
         ref TranslatedBlock found = ref _cache.Block(block);
         _cache.JumpTableOf(found.Variant).Set(rip, _cache.Memory.AddressOf(found.Indirect));
         return _cache.Memory.AddressOf(found.Body);
@@ -165,7 +172,7 @@ public sealed partial class Translator : ICpuEngine, IDisposable
         int epoch = _clearings;
         int block = Find(jump.Rip, BlockVariant.Careful);
         if (block < 0)
-            return 0;
+            return InterpretInstead();
         if (_clearings == epoch)
             _cache.LinkCareful(in jump, block);
         return _cache.Memory.AddressOf(_cache.Block(block).Body);

@@ -35,6 +35,12 @@ internal enum InstructionKind : byte
     JumpIndirect,
     ConditionalJump,
 
+    /// <summary>RDTSC.</summary>
+    ReadTimeStamp,
+
+    /// <summary>PUSHFQ.</summary>
+    PushFlags,
+
     /// <summary>REP MOVS and REP STOS.</summary>
     RepeatString,
 

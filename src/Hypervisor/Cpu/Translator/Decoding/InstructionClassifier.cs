@@ -15,6 +15,9 @@ internal sealed class InstructionClassifier
     /// <summary>By code and operand: the access plus one, or 0 when it is not known yet.</summary>
     private readonly byte[] _accesses = new byte[InstructionTable.CodeCount * MaxOperands];
 
+    /// <summary>Whether emitted code reads the time stamp counter itself. If not, the interpreter does.</summary>
+    public bool ReadsTimeStamps { get; set; } = true;
+
     /// <summary>Fills in everything but what depends on the neighbours.</summary>
     /// <param name="guest">Its code is set.</param>
     /// <param name="floatingPoint">Whether SSE instructions may be executed; otherwise the interpreter raises #NM.</param>
@@ -33,7 +36,7 @@ internal sealed class InstructionClassifier
         SetFlags(ref guest);
     }
 
-    private static InstructionKind KindOf(in Instruction code)
+    private InstructionKind KindOf(in Instruction code)
     {
         switch (code.FlowControl)
         {
@@ -74,6 +77,10 @@ internal sealed class InstructionClassifier
             case Mnemonic.Pop:
                 return code.Code is Code.Pop_r64 or Code.Pop_rm64 && code.Op0Kind == OpKind.Register && code.Op0Register != Register.RSP
                     ? InstructionKind.Pop : InstructionKind.Interpret;
+            case Mnemonic.Rdtsc:
+                return ReadsTimeStamps ? InstructionKind.ReadTimeStamp : InstructionKind.Interpret;
+            case Mnemonic.Pushfq:
+                return code.Code == Code.Pushfq ? InstructionKind.PushFlags : InstructionKind.Interpret;
             case Mnemonic.Leave:
                 return code.Code == Code.Leaveq ? InstructionKind.Leave : InstructionKind.Interpret;
             case Mnemonic.Movsb or Mnemonic.Movsw or Mnemonic.Movsd or Mnemonic.Movsq or Mnemonic.Stosb or Mnemonic.Stosw or Mnemonic.Stosd or Mnemonic.Stosq
@@ -176,6 +183,7 @@ internal sealed class InstructionClassifier
         switch (guest.Kind)
         {
             case InstructionKind.Push:
+            case InstructionKind.PushFlags:
             case InstructionKind.Call:
             case InstructionKind.CallIndirect:
                 guest.Stack = new MemoryUse { Size = 8, Alignment = 1, Writes = true, Base = RegisterMap.GuestRsp, Displacement = -8 };
@@ -260,7 +268,7 @@ internal sealed class InstructionClassifier
                 return;
         }
 
-        guest.Reads = code.RflagsRead & Arithmetic;
+        guest.Reads = guest.Kind == InstructionKind.PushFlags ? Arithmetic : code.RflagsRead & Arithmetic;
         guest.Writes = code.RflagsModified & Arithmetic;
         guest.Kills = guest.Writes & ~guest.Reads;
 

@@ -23,6 +23,12 @@ internal sealed class Superblock
 
     public Superblock() => _decoder = Decoder.Create(64, _window);
 
+    /// <inheritdoc cref="InstructionClassifier.ReadsTimeStamps"/>
+    public bool ReadsTimeStamps
+    {
+        set => _classifier.ReadsTimeStamps = value;
+    }
+
     /// <summary>Address of the first instruction.</summary>
     public ulong Rip { get; private set; }
 

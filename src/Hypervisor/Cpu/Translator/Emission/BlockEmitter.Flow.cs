@@ -99,14 +99,11 @@ internal sealed partial class BlockEmitter
         Exit = new BlockExit { Kind = BlockExitKind.Direct, FlagsAreSaved = !instruction.IsNear, Rip = instruction.Code.NearBranchTarget },
     });
 
-    /// <summary>Goes to the block of the guest address in the first scratch register, by the jump table. Its entry checks that it is the right one.</summary>
+    /// <summary>Goes to the block of the guest address in the first scratch register.</summary>
     private void EmitIndirect()
     {
         SaveFlags();
-        _emitter.Move(RegisterMap.Scratch2, RegisterMap.Scratch, wide: false);
-        _emitter.And(RegisterMap.Scratch2, JumpTable.Mask, wide: false);
-        _emitter.Load(RegisterMap.Delta, HostAddress.Context(ContextOffsets.JumpTable));
-        _emitter.JumpThrough(new HostAddress(RegisterMap.Delta, RegisterMap.Scratch2, 1, 0));
+        Trampolines.EmitIndirect(_emitter);
     }
 
     private void PushReturnAddress(ref GuestInstruction instruction)

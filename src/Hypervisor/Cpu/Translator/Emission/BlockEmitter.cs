@@ -96,6 +96,12 @@ internal sealed partial class BlockEmitter
                 case InstructionKind.Pop:
                     EmitPop(ref instruction);
                     break;
+                case InstructionKind.PushFlags:
+                    EmitPushFlags(ref instruction);
+                    break;
+                case InstructionKind.ReadTimeStamp:
+                    EmitReadTimeStamp(in instruction);
+                    break;
                 case InstructionKind.Leave:
                     EmitLeave(ref instruction);
                     break;

@@ -3,8 +3,8 @@ namespace Xen.Cpu;
 /// <summary>Where emitted code finds things in a <see cref="VcpuContext"/>. <b>Units</b>: bytes.</summary>
 internal static unsafe class ContextOffsets
 {
-    public static readonly int Requests, ExitId, Target, Self, MissHandler, Delta, Borrowed, Held, Held2, RunLength, RunRest, SavedFlags, JumpTable;
-    public static readonly int PageMasks, BitMasks, LowBits, IndexMask, HostMxcsr, Rflags, Mxcsr, FsBase, GsBase;
+    public static readonly int Requests, ExitId, Target, Self, MissHandler, TimeStampHandler, Delta, Borrowed, Held, Held2, RunLength, RunRest, SavedFlags, JumpTable;
+    public static readonly int PageMasks, BitMasks, LowBits, IndexMask, HostMxcsr, Rip, Rflags, Mxcsr, FsBase, GsBase;
 
     static ContextOffsets()
     {
@@ -16,6 +16,7 @@ internal static unsafe class ContextOffsets
         Target = (int)((byte*)&context.Target - start);
         Self = (int)((byte*)&context.Self - start);
         MissHandler = (int)((byte*)&context.MissHandler - start);
+        TimeStampHandler = (int)((byte*)&context.TimeStampHandler - start);
         Delta = (int)((byte*)&context.Delta - start);
         Borrowed = (int)((byte*)&context.Borrowed - start);
         Held = (int)((byte*)&context.Held - start);
@@ -29,6 +30,7 @@ internal static unsafe class ContextOffsets
         LowBits = (int)((byte*)&context.LowBits - start);
         IndexMask = (int)((byte*)&context.IndexMask - start);
         HostMxcsr = (int)((byte*)&context.HostMxcsr - start);
+        Rip = (int)((byte*)&context.Registers.Rip - start);
         Rflags = (int)((byte*)&context.Registers.Rflags - start);
         Mxcsr = (int)((byte*)&context.Registers.Mxcsr - start);
         FsBase = (int)((byte*)&context.Registers.FsBase - start);

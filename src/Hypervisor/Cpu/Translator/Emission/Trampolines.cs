@@ -17,7 +17,13 @@ internal sealed class Trampolines
         emitter.Align(16);
         Event = EmitRipExit(emitter, EventExit);
         emitter.Align(16);
-        Miss = EmitMiss(emitter);
+        Miss = EmitCallOut(emitter, ContextOffsets.MissHandler);
+        emitter.Align(16);
+        ReadTimeStamp = EmitCallOut(emitter, ContextOffsets.TimeStampHandler);
+        emitter.Align(16);
+        Dispatch = emitter.Position;
+        emitter.Load(RegisterMap.Scratch, HostAddress.Context(ContextOffsets.Rip));
+        EmitIndirect(emitter);
         emitter.Align(16);
         Enter = emitter.Position;
         EmitEnter(emitter);
@@ -46,6 +52,21 @@ internal sealed class Trampolines
     /// </summary>
     public int Miss { get; }
 
+    /// <summary>Called for the time stamp counter, which it returns in the first scratch register. Keeps all other registers, but not the flags.</summary>
+    public int ReadTimeStamp { get; }
+
+    /// <summary>Goes to the block at rip, by the jump table. Flags are saved.</summary>
+    public int Dispatch { get; }
+
+    /// <summary>Emits a jump to the block of the guest address in the first scratch register, by the jump table. Its entry checks that it is the right one.</summary>
+    public static void EmitIndirect(Emitter emitter)
+    {
+        emitter.Move(RegisterMap.Scratch2, RegisterMap.Scratch, wide: false);
+        emitter.And(RegisterMap.Scratch2, JumpTable.Mask, wide: false);
+        emitter.Load(RegisterMap.Delta, HostAddress.Context(ContextOffsets.JumpTable));
+        emitter.JumpThrough(new HostAddress(RegisterMap.Delta, RegisterMap.Scratch2, 1, 0));
+    }
+
     /// <summary>First position behind the trampolines.</summary>
     public int End { get; }
 
@@ -64,7 +85,7 @@ internal sealed class Trampolines
     }
 
     /// <summary>What C# may change is put into its slots; what it keeps by convention stays. MXCSR, too: whatever the runtime computes meanwhile would leave exceptions in it.</summary>
-    private static int EmitMiss(Emitter emitter)
+    private static int EmitCallOut(Emitter emitter, int handler)
     {
         ReadOnlySpan<HostRegister> changed = [HostRegister.Rax, HostRegister.Rcx, HostRegister.Rdx, HostRegister.Rsi, HostRegister.Rdi, HostRegister.R8, HostRegister.R9];
         int position = emitter.Position;
@@ -78,7 +99,7 @@ internal sealed class Trampolines
         emitter.Move(HostRegister.Rsi, RegisterMap.Scratch);
         emitter.Move(HostRegister.Rdx, RegisterMap.Scratch2);
         emitter.Lea(HostRegister.Rsp, HostAddress.At(HostRegister.Rsp, -8)); // calls want an aligned stack
-        emitter.Memory(false, 0xFF, 2, HostAddress.Context(ContextOffsets.MissHandler));
+        emitter.Memory(false, 0xFF, 2, HostAddress.Context(handler));
         emitter.Lea(HostRegister.Rsp, HostAddress.At(HostRegister.Rsp, 8));
         emitter.Move(RegisterMap.Scratch, HostRegister.Rax);
         emitter.Memory(false, 0x0FAE, 2, HostAddress.Context(ContextOffsets.Mxcsr));
