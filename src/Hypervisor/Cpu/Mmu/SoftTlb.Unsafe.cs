@@ -38,8 +38,8 @@ public struct TlbEntry
 [StructLayout(LayoutKind.Sequential)]
 public struct TlbMemory
 {
-    /// <summary>Entries for data; a power of two. 1,024 was measured to be enough for a kernel boot, 256 is catastrophic.</summary>
-    public const int EntryCount = 4096;
+    /// <summary>Entries for data; a power of two. 1,024 were measured to be enough for a kernel boot, 256 are catastrophic; these reach over 64 MiB.</summary>
+    public const int EntryCount = 16384;
 
     /// <summary>Entries for code pages; a power of two.</summary>
     public const int CodeCount = 4096;

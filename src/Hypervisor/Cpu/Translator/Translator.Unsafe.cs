@@ -10,9 +10,9 @@ public sealed unsafe partial class Translator
 
     private GCHandle _handle;
 
-    /// <summary>Called by emitted code: fills the TLB for an access that missed. Returns 1 if it did.</summary>
+    /// <summary>Called by emitted code: fills the TLB for an access that missed. Returns where to go on, or 0.</summary>
     [UnmanagedCallersOnly]
-    private static long OnMiss(VcpuContext* context, ulong address, ulong request)
+    private static nint OnMiss(VcpuContext* context, ulong first, ulong second)
     {
         // SAFETY: the context is the one that the calling code runs with; its engine lives, because it runs it. No exception leaves: TryFill has none
         // to throw for what a guest does, and what else happens ends here as a miss that the engine then sees to, outside of emitted code.
@@ -20,7 +20,10 @@ public sealed unsafe partial class Translator
         {
             var engine = (Translator)GCHandle.FromIntPtr(context->Engine).Target!;
             engine.Statistics.Fills++;
-            return engine.TryFill(address, MissRequest.SizeOf(request), MissRequest.Writes(request)) ? 1 : 0;
+            ref readonly BlockExit exit = ref engine._cache.Exit(context->ExitId);
+            ulong address = first - engine.BiasOf(in exit, second);
+            context->Target = address;
+            return engine.TryFill(address, exit.Size, exit.Writes) ? engine._cache.Memory.AddressOf(exit.Resume) : 0;
         }
 #pragma warning disable CA1031 // emitted code has no frames to unwind
         catch (Exception)
@@ -28,6 +31,18 @@ public sealed unsafe partial class Translator
         {
             return 0;
         }
+    }
+
+    /// <summary>What emitted code has added to the address that missed.</summary>
+    private ulong BiasOf(in BlockExit exit, ulong offset)
+    {
+        // SAFETY: the offset is an index that emitted code has masked, times the size of an entry.
+        if (exit.Form == MissForm.Address)
+            return 0;
+        if (exit.Form == MissForm.BiasedByQuarters)
+            offset *= 4;
+        TlbEntry* entry = (TlbEntry*)((byte*)_state.Tlb.Entries + offset);
+        return exit.Writes ? entry->WriteBias : entry->ReadBias;
     }
 
     /// <summary>Called by emitted code for the time stamp counter.</summary>
@@ -44,7 +59,7 @@ public sealed unsafe partial class Translator
         VcpuContext* context = _state.Context;
         context->Self = (ulong)context;
         context->Engine = GCHandle.ToIntPtr(_handle = GCHandle.Alloc(this, GCHandleType.Weak));
-        context->MissHandler = (nint)(delegate* unmanaged<VcpuContext*, ulong, ulong, long>)&OnMiss;
+        context->MissHandler = (nint)(delegate* unmanaged<VcpuContext*, ulong, ulong, nint>)&OnMiss;
         context->TimeStampHandler = (nint)(delegate* unmanaged<VcpuContext*, ulong>)&OnReadTimeStamp;
         for (int i = 0; i < 5; i++)
             context->PageMasks[i] = ~Abi.Page.OffsetMask | ((1ul << i) - 1);

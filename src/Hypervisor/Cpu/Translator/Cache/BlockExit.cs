@@ -21,6 +21,19 @@ internal enum BlockExitKind : byte
     GroupMiss,
 }
 
+/// <summary>What the scratch registers hold when an access has missed.</summary>
+internal enum MissForm : byte
+{
+    /// <summary>The first has the address.</summary>
+    Address,
+
+    /// <summary>The first has the address plus the bias of the TLB entry that the second has the offset of.</summary>
+    Biased,
+
+    /// <summary>As <see cref="Biased"/>, but the offset is a quarter of what it should be.</summary>
+    BiasedByQuarters,
+}
+
 /// <summary>A place where emitted code leaves its block. Its number is in the context when it has done so.</summary>
 internal struct BlockExit
 {
@@ -43,6 +56,9 @@ internal struct BlockExit
     public ushort Size;
 
     public BlockExitKind Kind;
+
+    /// <summary>Where the missed address is.</summary>
+    public MissForm Form;
 
     /// <summary>Whether a missed access writes.</summary>
     public bool Writes;

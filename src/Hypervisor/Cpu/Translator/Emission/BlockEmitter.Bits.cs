@@ -13,7 +13,7 @@ internal sealed partial class BlockEmitter
         bool free = TryFreeFlags(in instruction);
         int start = _emitter.Position;
         EmitBitAddress(in code, keepFlags: !free);
-        EmitCheck(ref instruction, in instruction.Operand, free, start, MissedAddress.Bit);
+        EmitCheck(ref instruction, in instruction.Operand, free, start);
 
         // The bit's number within the operand: PEXT, because the instruction leaves ZF alone.
         HostRegister number = LoadGuest(code.Op1Register.GetFullRegister().GetNumber(), RegisterMap.Scratch2);

@@ -146,41 +146,12 @@ internal sealed partial class BlockEmitter
         // From here on the state is exact, and the exit can be made a jump to a block for the same address.
         if (exit.Kind == BlockExitKind.GroupMiss)
             exit.Site = _emitter.Position;
-        if (exit.Kind is BlockExitKind.Miss or BlockExitKind.GroupMiss)
-            EmitFill(in path);
+        if (path.ConstantAddress != 0)
+            _emitter.Move(RegisterMap.Scratch, path.ConstantAddress);
         _emitter.Store(HostAddress.Context(ContextOffsets.ExitId), _cache.AddExit(in exit), wide: false);
-        _emitter.JumpTo(exit.FlagsAreSaved ? _trampolines.ExitWithSavedFlags : _trampolines.Exit);
-    }
-
-    /// <summary>Has the TLB filled for what missed, and repeats the check; goes on here if that cannot be.</summary>
-    private void EmitFill(in ColdPath path)
-    {
-        bool keep = path.KeepsFlags;
-        switch (path.Missed)
-        {
-            case MissedAddress.Operand:
-                EmitOperandAddress(in path.Code);
-                break;
-            case MissedAddress.Bit:
-                EmitBitAddress(in path.Code, keepFlags: keep);
-                break;
-            default:
-                EmitBaseAddress(path.Base, path.Displacement);
-                break;
-        }
-
-        _emitter.Store(HostAddress.Context(ContextOffsets.Target), RegisterMap.Scratch);
-        if (keep)
-            FlagSaving.Save(_emitter);
-        _emitter.Move(RegisterMap.Scratch2, MissRequest.Of(path.Exit.Size, path.Exit.Writes));
-        _emitter.CallTo(_trampolines.Miss);
-        _emitter.Compare(RegisterMap.Scratch, 0);
-        int failed = _emitter.Jump(HostCondition.Equal);
-        if (keep)
-            FlagSaving.Restore(_emitter);
-        _emitter.JumpTo(path.Exit.Resume);
-        _emitter.Bind(failed);
-        if (keep)
-            FlagSaving.Restore(_emitter);
+        if (exit.Kind is BlockExitKind.Miss or BlockExitKind.GroupMiss)
+            _emitter.JumpTo(path.KeepsFlags ? _trampolines.MissKeepingFlags : _trampolines.Miss);
+        else
+            _emitter.JumpTo(exit.FlagsAreSaved ? _trampolines.ExitWithSavedFlags : _trampolines.Exit);
     }
 }

@@ -76,7 +76,7 @@ internal sealed partial class BlockEmitter
             return constant;
         int start = _emitter.Position;
         EmitOperandAddress(in instruction.Code);
-        EmitCheck(ref instruction, in use, free, start, MissedAddress.Operand);
+        EmitCheck(ref instruction, in use, free, start);
         return HostAddress.At(RegisterMap.Scratch);
     }
 
@@ -89,7 +89,7 @@ internal sealed partial class BlockEmitter
         bool free = TryFreeFlags(in instruction);
         int start = _emitter.Position;
         EmitBaseAddress(use.Base, use.Displacement);
-        EmitCheck(ref instruction, in use, free, start, MissedAddress.Base);
+        EmitCheck(ref instruction, in use, free, start);
         return HostAddress.At(RegisterMap.Scratch);
     }
 
@@ -106,17 +106,13 @@ internal sealed partial class BlockEmitter
     /// index = address >> 12 mod entries;   offset = address + entry.Bias;   offset > 4096 - size: miss;   host = entry.HostPage + offset
     /// </code>
     /// </summary>
-    private void EmitCheck(ref GuestInstruction instruction, in MemoryUse use, bool flagsAreFree, int start, MissedAddress missed)
+    private void EmitCheck(ref GuestInstruction instruction, in MemoryUse use, bool flagsAreFree, int start)
     {
         const HostRegister address = RegisterMap.Scratch, index = RegisterMap.Scratch2;
         var path = new ColdPath
         {
-            Exit = ExitAt(in instruction, BlockExitKind.Miss) with { Resume = start, Size = use.Size, Writes = use.Writes },
+            Exit = ExitAt(in instruction, BlockExitKind.Miss) with { Form = FormOf(flagsAreFree), Resume = start, Size = use.Size, Writes = use.Writes },
             KeepsFlags = !flagsAreFree,
-            Code = instruction.Code,
-            Missed = missed,
-            Base = use.Base,
-            Displacement = use.Displacement,
         };
         int bias = _tlb + (use.Writes ? ContextOffsets.WriteBias : ContextOffsets.ReadBias);
         if (flagsAreFree)
@@ -144,11 +140,8 @@ internal sealed partial class BlockEmitter
         EmitBaseAddress(use.Base, range.Low);
         var path = new ColdPath
         {
-            Exit = ExitAt(in instruction, BlockExitKind.GroupMiss) with { Resume = start, Size = (ushort)range.Length, Writes = range.Writes },
+            Exit = ExitAt(in instruction, BlockExitKind.GroupMiss) with { Form = FormOf(free), Resume = start, Size = (ushort)range.Length, Writes = range.Writes },
             KeepsFlags = !free,
-            Missed = MissedAddress.Base,
-            Base = use.Base,
-            Displacement = range.Low,
         };
         int bias = _tlb + (range.Writes ? ContextOffsets.WriteBias : ContextOffsets.ReadBias);
         if (free)
@@ -173,6 +166,8 @@ internal sealed partial class BlockEmitter
             EmitAlignmentTestKeepingFlags(path);
         _emitter.Load(RegisterMap.Delta, HostAddress.Context(_tlb + ContextOffsets.Addend, index, scale: 2));
     }
+
+    private static MissForm FormOf(bool flagsAreFree) => flagsAreFree ? MissForm.Biased : MissForm.BiasedByQuarters;
 
     private void EmitIndex()
     {
@@ -245,7 +240,7 @@ internal sealed partial class BlockEmitter
             return false;
         ulong address = code.IsIPRelativeMemoryOperand ? code.IPRelativeMemoryAddress : code.MemoryDisplacement64;
         int offset = (int)(address & Page.OffsetMask);
-        if (offset + use.Size > Page.Size || (offset & (use.Alignment - 1)) != 0)
+        if (address == 0 || offset + use.Size > Page.Size || (offset & (use.Alignment - 1)) != 0)
             return false;
         int start = _emitter.Position;
         int entry = _tlb + ((int)((address >> Page.Shift) & (TlbMemory.EntryCount - 1)) << EntryShift);
@@ -265,8 +260,7 @@ internal sealed partial class BlockEmitter
         {
             From = _emitter.Jump(HostCondition.NotEqual),
             Exit = ExitAt(in instruction, BlockExitKind.Miss) with { Resume = start, Size = use.Size, Writes = use.Writes },
-            Code = code,
-            Missed = MissedAddress.Operand,
+            ConstantAddress = address,
         });
         _emitter.Load(RegisterMap.Scratch, HostAddress.Context(entry + ContextOffsets.HostPage));
         operand = HostAddress.At(RegisterMap.Scratch, offset);

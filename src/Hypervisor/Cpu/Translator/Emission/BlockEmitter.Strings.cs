@@ -21,10 +21,8 @@ internal sealed partial class BlockEmitter
         var care = new ColdPath
         {
             RestoresFlags = keep,
-            KeepsFlags = keep,
             Exit = ExitAt(in instruction, BlockExitKind.Interpret),
         };
-        int start = _emitter.Position;
         if (keep)
             FlagSaving.Save(_emitter);
         _emitter.TestByte(HostAddress.Context(ContextOffsets.Rflags + DirectionByte), DirectionBit);
@@ -37,11 +35,11 @@ internal sealed partial class BlockEmitter
         _emitter.Compare(HostAddress.Context(ContextOffsets.Requests), 0, wide: false);
         AddCold(care with { From = _emitter.Jump(HostCondition.NotEqual) });
         _emitter.Store(HostAddress.Context(ContextOffsets.RunLength), count);
-        EmitRun(HostRegister.Rdi, scale, writes: true, ContextOffsets.Held, start, in care);
+        EmitRun(HostRegister.Rdi, scale, writes: true, ContextOffsets.Held, fill: !keep, in care);
         if (moves)
         {
-            // Two pages may want the same TLB entry: a missing source must not begin with the destination again. Saved flags do not survive that.
-            EmitRun(HostRegister.Rsi, scale, writes: false, ContextOffsets.Held2, keep ? -1 : _emitter.Position, in care);
+            // Two pages may want the same TLB entry: a missing source must not begin with the destination again.
+            EmitRun(HostRegister.Rsi, scale, writes: false, ContextOffsets.Held2, fill: !keep, in care);
         }
 
         _emitter.Load(first, HostAddress.Context(ContextOffsets.RunLength));
@@ -70,11 +68,12 @@ internal sealed partial class BlockEmitter
 
     /// <summary>
     /// Shortens the run to what fits on the page at a register, and keeps the page's delta in the context. A page that is missing in the TLB is filled
-    /// in and then looked for at <paramref name="resume"/>; if that is negative, the interpreter goes on.
+    /// in, or else the interpreter goes on.
     /// </summary>
-    private void EmitRun(HostRegister register, byte scale, bool writes, int delta, int resume, in ColdPath care)
+    private void EmitRun(HostRegister register, byte scale, bool writes, int delta, bool fill, in ColdPath care)
     {
         const HostRegister offset = RegisterMap.Scratch, room = RegisterMap.Scratch2;
+        int resume = _emitter.Position;
         _emitter.Move(offset, register);
         EmitIndex();
         _emitter.Add(offset, HostAddress.Context(_tlb + (writes ? ContextOffsets.WriteBias : ContextOffsets.ReadBias), RegisterMap.Scratch2));
@@ -82,9 +81,7 @@ internal sealed partial class BlockEmitter
         AddCold(care with
         {
             From = _emitter.Jump(HostCondition.AboveOrEqual),
-            Exit = resume < 0 ? care.Exit : care.Exit with { Kind = BlockExitKind.Miss, Resume = resume, Size = 1, Writes = writes },
-            Missed = MissedAddress.Base,
-            Base = (int)register,
+            Exit = fill ? care.Exit with { Kind = BlockExitKind.Miss, Form = MissForm.Biased, Resume = resume, Size = 1, Writes = writes } : care.Exit,
         });
         _emitter.Load(room, HostAddress.Context(_tlb + ContextOffsets.Addend, RegisterMap.Scratch2));
         _emitter.Store(HostAddress.Context(delta), room);

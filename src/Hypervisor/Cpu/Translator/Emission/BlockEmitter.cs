@@ -164,28 +164,7 @@ internal sealed partial class BlockEmitter
         /// <summary>rcx is in the context and is to be taken back.</summary>
         public bool RestoresCounter;
 
-        /// <summary>The instruction whose address missed.</summary>
-        public Instruction Code;
-
-        /// <summary>What missed.</summary>
-        public MissedAddress Missed;
-
-        /// <summary>The base's displacement of what missed.</summary>
-        public int Displacement;
-
-        /// <summary>The base of what missed, a guest register.</summary>
-        public int Base;
-    }
-
-    private enum MissedAddress : byte
-    {
-        /// <summary>The instruction's memory operand.</summary>
-        Operand,
-
-        /// <summary>The memory operand of a bit test.</summary>
-        Bit,
-
-        /// <summary>Base and displacement.</summary>
-        Base,
+        /// <summary>For what missed: the address, if it is constant; else 0.</summary>
+        public ulong ConstantAddress;
     }
 }

@@ -17,9 +17,15 @@ internal sealed class Trampolines
         emitter.Align(16);
         Event = EmitRipExit(emitter, EventExit);
         emitter.Align(16);
-        Miss = EmitCallOut(emitter, ContextOffsets.MissHandler);
+        MissKeepingFlags = EmitMiss(emitter, keepFlags: true);
         emitter.Align(16);
-        ReadTimeStamp = EmitCallOut(emitter, ContextOffsets.TimeStampHandler);
+        Miss = EmitMiss(emitter, keepFlags: false);
+        emitter.Align(16);
+        ReadTimeStamp = emitter.Position;
+        emitter.Lea(HostRegister.Rsp, HostAddress.At(HostRegister.Rsp, -8)); // calls want an aligned stack
+        EmitCallOut(emitter, ContextOffsets.TimeStampHandler);
+        emitter.Lea(HostRegister.Rsp, HostAddress.At(HostRegister.Rsp, 8));
+        emitter.Byte(0xC3);
         emitter.Align(16);
         Dispatch = emitter.Position;
         emitter.Load(RegisterMap.Scratch, HostAddress.Context(ContextOffsets.Rip));
@@ -47,10 +53,13 @@ internal sealed class Trampolines
     public int Event { get; }
 
     /// <summary>
-    /// Called to have the TLB filled for the address in the first scratch register; the second says for what (<see cref="MissRequest"/>). Returns
-    /// in the first whether it was, 0 or 1. Keeps all other registers, but not the flags.
+    /// Has the TLB filled for the access that missed (<see cref="MissForm"/>; the exit's number is in the context), and goes on at the exit's
+    /// <see cref="BlockExit.Resume"/>, or leaves.
     /// </summary>
     public int Miss { get; }
+
+    /// <summary>As <see cref="Miss"/>, where the host's flags are alive.</summary>
+    public int MissKeepingFlags { get; }
 
     /// <summary>Called for the time stamp counter, which it returns in the first scratch register. Keeps all other registers, but not the flags.</summary>
     public int ReadTimeStamp { get; }
@@ -84,11 +93,35 @@ internal sealed class Trampolines
         return position;
     }
 
-    /// <summary>What C# may change is put into its slots; what it keeps by convention stays. MXCSR, too: whatever the runtime computes meanwhile would leave exceptions in it.</summary>
-    private static int EmitCallOut(Emitter emitter, int handler)
+    private int EmitMiss(Emitter emitter, bool keepFlags)
+    {
+        int position = emitter.Position;
+        if (keepFlags)
+        {
+            // The second scratch register is wanted.
+            emitter.Store(HostAddress.Context(ContextOffsets.Borrowed), RegisterMap.Scratch2);
+            FlagSaving.Save(emitter);
+            emitter.Load(RegisterMap.Scratch2, HostAddress.Context(ContextOffsets.Borrowed));
+        }
+
+        EmitCallOut(emitter, ContextOffsets.MissHandler);
+        emitter.Compare(RegisterMap.Scratch, 0);
+        int failed = emitter.Jump(HostCondition.Equal);
+        if (keepFlags)
+            FlagSaving.Restore(emitter);
+        emitter.Registers(false, 0xFF, 4, RegisterMap.Scratch); // jmp
+        emitter.Bind(failed);
+        emitter.JumpTo(ExitWithSavedFlags);
+        return position;
+    }
+
+    /// <summary>
+    /// Calls C# with the context's address and both scratch registers; what it returns is in the first. What it may change is put into its slots; what it keeps
+    /// by convention stays. MXCSR, too: whatever the runtime computes meanwhile would leave exceptions in it. Changes flags.
+    /// </summary>
+    private static void EmitCallOut(Emitter emitter, int handler)
     {
         ReadOnlySpan<HostRegister> changed = [HostRegister.Rax, HostRegister.Rcx, HostRegister.Rdx, HostRegister.Rsi, HostRegister.Rdi, HostRegister.R8, HostRegister.R9];
-        int position = emitter.Position;
         foreach (HostRegister register in changed)
             emitter.Store(HostAddress.Context(ContextOffsets.Gpr((int)register)), register);
         for (int i = 0; i < 16; i++)
@@ -98,17 +131,13 @@ internal sealed class Trampolines
         emitter.Load(HostRegister.Rdi, HostAddress.Context(ContextOffsets.Self));
         emitter.Move(HostRegister.Rsi, RegisterMap.Scratch);
         emitter.Move(HostRegister.Rdx, RegisterMap.Scratch2);
-        emitter.Lea(HostRegister.Rsp, HostAddress.At(HostRegister.Rsp, -8)); // calls want an aligned stack
         emitter.Memory(false, 0xFF, 2, HostAddress.Context(handler));
-        emitter.Lea(HostRegister.Rsp, HostAddress.At(HostRegister.Rsp, 8));
         emitter.Move(RegisterMap.Scratch, HostRegister.Rax);
         emitter.Memory(false, 0x0FAE, 2, HostAddress.Context(ContextOffsets.Mxcsr));
         for (int i = 0; i < 16; i++)
             emitter.Memory(false, 0x0F10, i, HostAddress.Context(ContextOffsets.Xmm + (i * 16)));
         foreach (HostRegister register in changed)
             emitter.Load(register, HostAddress.Context(ContextOffsets.Gpr((int)register)));
-        emitter.Byte(0xC3);
-        return position;
     }
 
     private static void EmitEnter(Emitter emitter)
