@@ -74,11 +74,15 @@ internal sealed class BlockDecoder
             op.Displacement = end;
         }
 
+        Length = (int)(end - rip);
         return true;
     }
 
     /// <summary>The ops of the block just decoded.</summary>
     public ReadOnlySpan<MicroOp> Ops => _ops.AsSpan(0, _count);
+
+    /// <summary>Bytes of the block just decoded.</summary>
+    public int Length { get; private set; }
 
     /// <summary>Guest instructions of the block just decoded.</summary>
     public int InstructionCount => _instructions;

@@ -155,8 +155,9 @@ public sealed partial class Interpreter
             if (!TryMarkCode(rip, out frame, out word, out _))
                 return false;
             (tail, tailWord) = (frame, word);
-            ReadOnlySpan<byte> code = _state.Memory.Frame(frame)[(int)(rip & Page.OffsetMask)..];
-            if (_decoder.TryDecode(rip, code, default, single ? 1 : BlockDecoder.MaxInstructions))
+            int offset = (int)(rip & Page.OffsetMask);
+            ReadOnlySpan<byte> code = _state.Memory.Frame(frame)[offset..];
+            if (TryDecodeMarked(rip, frame, code, single ? 1 : BlockDecoder.MaxInstructions))
                 break;
 
             // The first instruction continues on the next page.
@@ -164,6 +165,8 @@ public sealed partial class Interpreter
                 return false;
             if (left)
                 continue; // the first page's translation may have changed meanwhile
+            _state.Code.MarkLines(frame, CodeMap.LinesIn(offset, Page.Size - offset));
+            _state.Code.MarkLines(tail, CodeMap.LinesIn(0, CodeMap.LineSize));
             _decoder.TryDecode(rip, code, _state.Memory.Frame(tail), 1);
             break;
         }
@@ -183,6 +186,23 @@ public sealed partial class Interpreter
         if (emptied)
             Array.Clear(_jumpCache);
         return true;
+    }
+
+    /// <summary>Decodes after marking the lines that the block takes; which ones is known for certain when it is decoded. False: the first instruction continues on the next page.</summary>
+    private bool TryDecodeMarked(ulong rip, Mfn frame, ReadOnlySpan<byte> code, int maxInstructions)
+    {
+        int marked = Math.Min(CodeMap.LineSize, code.Length);
+        while (true)
+        {
+            _state.Code.MarkLines(frame, CodeMap.LinesIn((int)(rip & Page.OffsetMask), marked));
+            if (!_decoder.TryDecode(rip, code, default, maxInstructions))
+                return false;
+            if (_decoder.Length <= marked)
+                return true;
+            marked = Math.Min(_decoder.Length, code.Length);
+            if (_decoder.Length > code.Length)
+                return true;
+        }
     }
 
     /// <summary>

@@ -20,14 +20,15 @@ public sealed unsafe partial class Interpreter
         TlbEntry* entry = _entries + ((address >> Page.Shift) & (TlbMemory.EntryCount - 1));
         ulong offset = address + (write ? entry->WriteBias : entry->ReadBias);
         nint host = entry->Addend + (nint)address;
+        length = Math.Min(length, Page.Size - (int)(address & Page.OffsetMask));
         if (offset >= Page.Size
-            && !Translate(address, write ? MemoryAccess.Write : MemoryAccess.Read, out host))
+            && !Translate(address, length, write ? MemoryAccess.Write : MemoryAccess.Read, out host))
         {
             run = default;
             return false;
         }
 
-        run = new Span<byte>((void*)host, Math.Min(length, Page.Size - (int)(address & Page.OffsetMask)));
+        run = new Span<byte>((void*)host, length);
         return true;
     }
 

@@ -108,7 +108,7 @@ public sealed unsafe partial class Interpreter
         int offset = (int)(address & Page.OffsetMask);
         if (offset + sizeof(T) <= Page.Size)
         {
-            if (Translate(address, MemoryAccess.Write, out nint host))
+            if (Translate(address, sizeof(T), MemoryAccess.Write, out nint host))
             {
                 Unsafe.WriteUnaligned((void*)host, value);
                 return true;
@@ -130,7 +130,7 @@ public sealed unsafe partial class Interpreter
         where T : unmanaged
     {
         // SAFETY: the bounce buffer is an array of 64 bytes, larger than any operand.
-        if ((int)(address & Page.OffsetMask) + sizeof(T) <= Page.Size && Translate(address, MemoryAccess.Write, out nint host))
+        if ((int)(address & Page.OffsetMask) + sizeof(T) <= Page.Size && Translate(address, sizeof(T), MemoryAccess.Write, out nint host))
             return ref Unsafe.AsRef<T>((void*)host);
         return ref BeginBounce(address, sizeof(T)) ? ref Unsafe.As<byte, T>(ref _bounce[0]) : ref Unsafe.NullRef<T>();
     }
@@ -140,7 +140,7 @@ public sealed unsafe partial class Interpreter
         where T : unmanaged
     {
         // SAFETY: as in ModifySlow.
-        if ((int)(address & Page.OffsetMask) + sizeof(T) > Page.Size || !Translate(address, MemoryAccess.Write, out _))
+        if ((int)(address & Page.OffsetMask) + sizeof(T) > Page.Size || !Translate(address, sizeof(T), MemoryAccess.Write, out _))
             return ref ModifySlow<T>(address);
         return ref BeginBounceBetweenLines(address, sizeof(T)) ? ref Unsafe.As<byte, T>(ref _bounce[0]) : ref Unsafe.NullRef<T>();
     }

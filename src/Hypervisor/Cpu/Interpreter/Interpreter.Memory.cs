@@ -22,6 +22,14 @@ public sealed partial class Interpreter
     /// <summary>The frame of the last write that failed only for write protection, and may be a page table.</summary>
     private Mfn _protected = Mfn.Invalid;
 
+    /// <summary>Code may be written beside: only where one block is executed at a time, after which others' marks are looked at.</summary>
+    private bool _besideAllowed;
+
+    /// <summary>The frame that something was written in beside its code, or invalid; and what.</summary>
+    private Mfn _beside = Mfn.Invalid;
+    private int _besideOffset;
+    private int _besideSize;
+
     /// <summary>The fault just recorded is none: execute the instruction again.</summary>
     private bool _retry;
 
@@ -35,7 +43,7 @@ public sealed partial class Interpreter
         {
             int offset = (int)(address & Page.OffsetMask);
             int count = Math.Min(destination.Length, Page.Size - offset);
-            if (!TryFrame(address, MemoryAccess.Read, out Mfn frame))
+            if (!TryFrame(address, count, MemoryAccess.Read, out Mfn frame))
                 return false;
             _state.Memory.Frame(frame).Slice(offset, count).CopyTo(destination);
             if (count == destination.Length)
@@ -50,10 +58,10 @@ public sealed partial class Interpreter
     {
         int offset = (int)(address & Page.OffsetMask);
         int count = Math.Min(source.Length, Page.Size - offset);
-        if (!TryFrame(address, MemoryAccess.Write, out Mfn first))
+        if (!TryFrame(address, count, MemoryAccess.Write, out Mfn first))
             return false;
         Mfn second = first;
-        if (count < source.Length && !TryFrame(address + (uint)count, MemoryAccess.Write, out second))
+        if (count < source.Length && !TryFrame(address + (uint)count, source.Length - count, MemoryAccess.Write, out second))
             return false;
         source[..count].CopyTo(_state.Memory.Frame(first)[offset..]);
         source[count..].CopyTo(_state.Memory.Frame(second));
@@ -65,18 +73,19 @@ public sealed partial class Interpreter
     {
         if (IsCanonical(address) && _tlb.TryFindCode(address, out frame))
             return true;
-        return TryFrame(address, MemoryAccess.Execute, out frame);
+        return TryFrame(address, 1, MemoryAccess.Execute, out frame);
     }
 
     /// <summary>Translates one address to a host address, filling the TLB. False: the fault is recorded.</summary>
-    private bool Translate(ulong address, MemoryAccess access, out nint host)
+    private bool Translate(ulong address, int size, MemoryAccess access, out nint host)
     {
-        bool ok = TryFrame(address, access, out Mfn frame);
+        bool ok = TryFrame(address, size, access, out Mfn frame);
         host = ok ? _state.Memory.HostBase + (nint)(frame.Address | (address & Page.OffsetMask)) : 0;
         return ok;
     }
 
-    private bool TryFrame(ulong address, MemoryAccess access, out Mfn frame)
+    /// <summary>As <see cref="Translate"/>, to a frame. The access ends on its page.</summary>
+    private bool TryFrame(ulong address, int size, MemoryAccess access, out Mfn frame)
     {
         _protected = Mfn.Invalid;
         if (!IsCanonical(address))
@@ -100,6 +109,13 @@ public sealed partial class Interpreter
         bool code = _state.Code.HasCode(frame);
         if (write && code)
         {
+            int offset = (int)(address & Page.OffsetMask);
+            if (_besideAllowed && _beside == Mfn.Invalid && _state.Code.MayWriteBeside(frame, offset, size))
+            {
+                (_beside, _besideOffset, _besideSize) = (frame, offset, size);
+                return true;
+            }
+
             if (IsOwnBlock(frame))
                 return false;
             _state.Code.NoteWrite(frame);
@@ -111,6 +127,15 @@ public sealed partial class Interpreter
         else
             _tlb.Fill(address, _state.Memory.HostBase + (nint)frame.Address, translation.Writable && !code);
         return true;
+    }
+
+    /// <summary>After something was written beside code: another vCPU may have decoded it meanwhile.</summary>
+    private void LookBeside()
+    {
+        Interlocked.MemoryBarrier();
+        if (_state.Code.IsCode(_beside, _besideOffset, _besideSize))
+            _state.Code.NoteWrite(_beside);
+        _beside = Mfn.Invalid;
     }
 
     private static bool IsCanonical(ulong address) => (ulong)((long)(address << 16) >> 16) == address;
@@ -155,7 +180,8 @@ public sealed partial class Interpreter
         }
         else
         {
-            if (!TryFrame(address, MemoryAccess.Write, out _) || !TryFrame((address | Page.OffsetMask) + 1, MemoryAccess.Write, out _))
+            int first = Page.Size - offset;
+            if (!TryFrame(address, first, MemoryAccess.Write, out _) || !TryFrame(address + (uint)first, size - first, MemoryAccess.Write, out _))
                 return false;
             _bounceTable = Mfn.Invalid;
             if (!ReadBytes(address, bounce))

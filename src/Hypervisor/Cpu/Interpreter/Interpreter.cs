@@ -84,6 +84,7 @@ public sealed partial class Interpreter : ICpuEngine
     {
         ref RegisterFile r = ref _state.Registers;
         _remaining = 1;
+        _besideAllowed = true;
         _exiting = false;
         Flags.FromBits(r.Rflags);
         UseTlb();
@@ -93,6 +94,8 @@ public sealed partial class Interpreter : ICpuEngine
         {
             _faulted = false;
             Handler.Loop(this, ref r, ref _current.First);
+            if (_beside != Mfn.Invalid)
+                LookBeside();
             if (trap && !_exiting && !_faulted)
                 Leave(CpuExit.Exception(Vector.Debug));
         }

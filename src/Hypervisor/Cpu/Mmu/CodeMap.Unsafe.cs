@@ -28,6 +28,7 @@ public sealed unsafe partial class CodeMap : IDisposable
         // SAFETY: calloc of a large block is untouched zero pages, so the map costs what is used; freed once in Dispose.
         _frameCount = frameCount;
         _words = (uint*)NativeMemory.AllocZeroed((nuint)frameCount, sizeof(uint));
+        AllocateLines();
     }
 
     /// <summary>The frame's word, for comparing.</summary>
@@ -54,6 +55,11 @@ public sealed unsafe partial class CodeMap : IDisposable
     public void NoteWrite(Mfn frame)
     {
         ref uint word = ref At(frame);
+        if ((Volatile.Read(ref word) & CodeBit) == 0)
+            return;
+
+        // Lines that are marked from here on are those of code that is voided below, or of later code.
+        ForgetLines(frame);
         uint before = Volatile.Read(ref word);
         while ((before & CodeBit) != 0)
         {
@@ -72,6 +78,7 @@ public sealed unsafe partial class CodeMap : IDisposable
     {
         NativeMemory.Free(_words);
         _words = null;
+        FreeLines();
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -44,7 +44,7 @@ public sealed partial class Translator
     /// <summary>Flags that the block which ran last need not have kept for code at this address.</summary>
     internal ulong DeadFlagsAt(ulong rip, ulong from) =>
         _interpreter.TryFetch(from, out Mfn frame, out _)
-            ? ~FlagBits.Of(_superblock.LiveBetween(from, rip, HostOf(frame))) & LazyFlags.All : 0;
+            ? ~FlagBits.Of(_superblock.LiveBetween(from, rip, frame)) & LazyFlags.All : 0;
 
     /// <summary>Runs the block at rip. The vCPU is in the guest.</summary>
     internal CheckedEnd RunChecked(bool careful)

@@ -105,8 +105,6 @@ public sealed partial class Translator
 
     private static ulong NextPage(ulong rip) => (rip | Page.OffsetMask) + 1;
 
-    private nint HostOf(Mfn frame) => _state.Memory.HostBase + (nint)frame.Address;
-
     private int Translate(ulong rip, BlockVariant variant)
     {
         if (!_interpreter.TryFetchForDecoding(rip, out Mfn frame, out CpuExit fault))
@@ -126,7 +124,7 @@ public sealed partial class Translator
         }
 
         bool floatingPoint = (variant & BlockVariant.TaskSwitched) == 0;
-        if (_superblock.TryDecode(rip, HostOf(frame), floatingPoint, (variant & BlockVariant.Careful) == 0))
+        if (_superblock.TryDecode(rip, frame, floatingPoint, (variant & BlockVariant.Careful) == 0))
             return Emit(rip, frame, Mfn.Invalid, variant);
         if (!_interpreter.TryFetchForDecoding(NextPage(rip), out Mfn tail, out fault))
         {
@@ -136,7 +134,7 @@ public sealed partial class Translator
 
         // The second page may have cost the first one its place, or more time than it takes to change it.
         bool same = _interpreter.TryFetch(rip, out Mfn again, out _) && again == frame && !_state.HasRequests;
-        return same && _superblock.TryDecodeCrossing(rip, HostOf(frame), HostOf(tail), floatingPoint)
+        return same && _superblock.TryDecodeCrossing(rip, frame, tail, floatingPoint)
             ? Emit(rip, frame, tail, variant) : Nowhere;
     }
 
@@ -170,7 +168,7 @@ public sealed partial class Translator
         if (write)
             FrameWritten?.Invoke(translation.Frame);
         bool writable = translation.Writable && !code && (write || FrameWritten is null);
-        tlb.Fill(address, HostOf(translation.Frame), writable);
+        tlb.Fill(address, _state.Memory.HostBase + (nint)translation.Frame.Address, writable);
         return true;
     }
 }

@@ -23,7 +23,7 @@ public sealed partial class Translator : ICpuEngine, IDisposable
     private readonly VcpuState _state;
     private readonly Interpreter _interpreter;
     private readonly CodeCache _cache;
-    private readonly Superblock _superblock = new();
+    private readonly Superblock _superblock;
     private CpuExit _exit;
 
     /// <summary>The run is over, for the reason in <see cref="_exit"/>.</summary>
@@ -39,6 +39,7 @@ public sealed partial class Translator : ICpuEngine, IDisposable
         _state = state;
         _interpreter = new Interpreter(state);
         _cache = new CodeCache(codeSize);
+        _superblock = new Superblock(state.Memory, state.Code);
         PrepareContext();
         state.Code.Subscribe(state);
         _seenChanges = state.Code.ChangeCount;

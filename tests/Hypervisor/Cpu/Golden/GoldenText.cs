@@ -35,10 +35,11 @@ internal sealed class GoldenText : ISymbolResolver
     public static string Of(ReadOnlySpan<byte> code, ulong rip, BlockVariant variant, bool entries)
     {
         using var cache = new CodeCache(1 << 20);
-        var superblock = new Superblock();
         using var memory = new MachineMemory(64);
+        using var map = new CodeMap(64);
+        var superblock = new Superblock(memory, map);
         code.CopyTo(memory.Frame(new Mfn(0))[(int)(rip & Page.OffsetMask)..]);
-        Assert.True(superblock.TryDecode(rip, memory.HostBase, floatingPoint: true, grouped: (variant & BlockVariant.Careful) == 0));
+        Assert.True(superblock.TryDecode(rip, new Mfn(0), floatingPoint: true, grouped: (variant & BlockVariant.Careful) == 0));
         cache.Reserve(out _, out int cold);
         TranslatedBlock block = cache.Block(cache.Translator.Emit(superblock, rip, new Mfn(0x40), Mfn.Invalid, variant, interpretOnly: false));
         cache.Reserve(out int hotEnd, out int coldEnd);

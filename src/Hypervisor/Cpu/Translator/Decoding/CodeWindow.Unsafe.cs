@@ -1,27 +1,39 @@
 using Iced.Intel;
 using Xen.Abi;
+using Xen.Memory;
 
 namespace Xen.Cpu;
 
 /// <summary>
 /// Guest code within one page, or two for an instruction that crosses, as the decoder reads it: where it lies in machine memory, which others may be writing.
-/// Who decodes has said so before (<see cref="CodeMap"/>), and learns of what was written.
+/// Who decodes has marked the frames before (<see cref="CodeMap"/>), and learns of what was written; lines are marked here, before they are read.
 /// </summary>
-internal sealed unsafe class CodeWindow : CodeReader
+internal sealed unsafe class CodeWindow(MachineMemory memory, CodeMap map) : CodeReader
 {
+    private Mfn _frame;
+    private Mfn _tail;
     private byte* _page;
-    private byte* _tail;
+    private byte* _next;
+    private ulong _marked;
     private int _position;
     private int _end;
 
     /// <summary>Chooses the pages.</summary>
-    /// <param name="page">Host address of the page.</param>
-    /// <param name="tail">Host address of the page that follows, or 0.</param>
-    public void Open(nint page, nint tail)
+    /// <param name="frame">The page.</param>
+    /// <param name="tail">The page that follows, or invalid.</param>
+    public void Open(Mfn frame, Mfn tail)
     {
-        _page = (byte*)page;
-        _tail = (byte*)tail;
-        _end = tail == 0 ? Page.Size : 2 * Page.Size;
+        // SAFETY: both are frames of the machine's memory, which outlives engines.
+        _frame = frame;
+        _tail = tail;
+        _page = (byte*)memory.HostBase + frame.Address;
+        _marked = 0;
+        _end = Page.Size;
+        if (tail == Mfn.Invalid)
+            return;
+        _next = (byte*)memory.HostBase + tail.Address;
+        _end = 2 * Page.Size;
+        map.MarkLines(tail, CodeMap.LinesIn(0, CodeMap.LineSize));
     }
 
     /// <summary>Goes to an offset in the first page.</summary>
@@ -29,10 +41,19 @@ internal sealed unsafe class CodeWindow : CodeReader
 
     public override int ReadByte()
     {
-        // SAFETY: the position stays below the end, which is that of the pages that there are; they are machine memory, which outlives engines.
+        // SAFETY: the position stays below the end, which is that of the pages that there are.
         if (_position >= _end)
             return -1;
         int at = _position++;
-        return at < Page.Size ? _page[at] : _tail[at - Page.Size];
+        if (at >= Page.Size)
+            return _next[at - Page.Size];
+        ulong line = 1ul << (at / CodeMap.LineSize);
+        if ((_marked & line) == 0)
+        {
+            map.MarkLines(_frame, line);
+            _marked |= line;
+        }
+
+        return _page[at];
     }
 }

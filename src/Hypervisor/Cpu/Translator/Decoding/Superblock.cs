@@ -1,5 +1,6 @@
 using Iced.Intel;
 using Xen.Abi;
+using Xen.Memory;
 
 namespace Xen.Cpu;
 
@@ -14,14 +15,20 @@ internal sealed class Superblock
     /// <summary>How far is looked behind an exit for instructions that kill the flags.</summary>
     private const int MaxLookAhead = 6;
 
-    private readonly CodeWindow _window = new();
+    private readonly CodeWindow _window;
     private readonly Decoder _decoder;
     private readonly InstructionClassifier _classifier = new();
     private readonly GuestInstruction[] _instructions = new GuestInstruction[MaxInstructions];
     private GuestInstruction _ahead;
     private int _count;
 
-    public Superblock() => _decoder = Decoder.Create(64, _window);
+    /// <param name="memory">Where code is.</param>
+    /// <param name="map">Where it is said what was decoded.</param>
+    public Superblock(MachineMemory memory, CodeMap map)
+    {
+        _window = new CodeWindow(memory, map);
+        _decoder = Decoder.Create(64, _window);
+    }
 
     /// <inheritdoc cref="InstructionClassifier.ReadsTimeStamps"/>
     public bool ReadsTimeStamps
@@ -47,20 +54,20 @@ internal sealed class Superblock
 
     /// <summary>Decodes a block.</summary>
     /// <param name="rip">Where it begins.</param>
-    /// <param name="page">Host address of the page that it is on.</param>
+    /// <param name="frame">The page that it is on.</param>
     /// <param name="floatingPoint">Whether SSE instructions may be executed.</param>
     /// <param name="grouped">Whether accesses share checks.</param>
     /// <returns>False: the first instruction continues on the next page.</returns>
-    public bool TryDecode(ulong rip, nint page, bool floatingPoint, bool grouped)
+    public bool TryDecode(ulong rip, Mfn frame, bool floatingPoint, bool grouped)
     {
-        _window.Open(page, 0);
+        _window.Open(frame, Mfn.Invalid);
         return Decode(rip, floatingPoint, grouped, MaxInstructions);
     }
 
     /// <summary>Decodes the one instruction that crosses from a page into the next.</summary>
-    public bool TryDecodeCrossing(ulong rip, nint page, nint tail, bool floatingPoint)
+    public bool TryDecodeCrossing(ulong rip, Mfn frame, Mfn tail, bool floatingPoint)
     {
-        _window.Open(page, tail);
+        _window.Open(frame, tail);
         return Decode(rip, floatingPoint, grouped: false, 1);
     }
 
@@ -95,9 +102,9 @@ internal sealed class Superblock
     }
 
     /// <summary>Flags that may be alive where a block of this page goes to.</summary>
-    public RflagsBits LiveBetween(ulong block, ulong target, nint page)
+    public RflagsBits LiveBetween(ulong block, ulong target, Mfn frame)
     {
-        _window.Open(page, 0);
+        _window.Open(frame, Mfn.Invalid);
         Rip = block;
         return LiveAt(target);
     }
