@@ -22,13 +22,13 @@ public sealed partial class Interpreter
     /// <summary>The frame of the last write that failed only for write protection, and may be a page table.</summary>
     private Mfn _protected = Mfn.Invalid;
 
-    /// <summary>Code may be written beside: only where one block is executed at a time, after which others' marks are looked at.</summary>
-    private bool _besideAllowed;
+    /// <summary>Frames with code may be written and stay marked: only where one block is executed at a time, after which the lines are looked at.</summary>
+    private bool _mayWriteInto;
 
-    /// <summary>The frame that something was written in beside its code, or invalid; and what.</summary>
-    private Mfn _beside = Mfn.Invalid;
-    private int _besideOffset;
-    private int _besideSize;
+    /// <summary>What the block has written in frames with code.</summary>
+    private readonly (Mfn Frame, int Offset, int Size)[] _written = new (Mfn, int, int)[16];
+
+    private int _writtenCount;
 
     /// <summary>The fault just recorded is none: execute the instruction again.</summary>
     private bool _retry;
@@ -110,14 +110,19 @@ public sealed partial class Interpreter
         if (write && code)
         {
             int offset = (int)(address & Page.OffsetMask);
-            if (_besideAllowed && _beside == Mfn.Invalid && _state.Code.MayWriteBeside(frame, offset, size))
+            bool into = _mayWriteInto && _writtenCount < _written.Length;
+            if ((!into || _state.Code.IsCode(frame, offset, size)) && IsOwnBlock(frame))
+                return false;
+
+            // What the block does behind the write may tell another vCPU of it, which must not find old code then.
+            if (into && _state.Code.HasSeveralReaders && IsLongBlock())
+                return false;
+            if (into && _state.Code.MayWriteInto(frame))
             {
-                (_beside, _besideOffset, _besideSize) = (frame, offset, size);
+                _written[_writtenCount++] = (frame, offset, size);
                 return true;
             }
 
-            if (IsOwnBlock(frame))
-                return false;
             _state.Code.NoteWrite(frame);
             code = false;
         }
@@ -129,13 +134,17 @@ public sealed partial class Interpreter
         return true;
     }
 
-    /// <summary>After something was written beside code: another vCPU may have decoded it meanwhile.</summary>
-    private void LookBeside()
+    /// <summary>After something was written into a frame with code.</summary>
+    private void NoteWritten()
     {
         Interlocked.MemoryBarrier();
-        if (_state.Code.IsCode(_beside, _besideOffset, _besideSize))
-            _state.Code.NoteWrite(_beside);
-        _beside = Mfn.Invalid;
+        foreach ((Mfn frame, int offset, int size) in _written.AsSpan(0, _writtenCount))
+        {
+            if (_state.Code.IsCode(frame, offset, size))
+                _state.Code.NoteWrite(frame, offset, size);
+        }
+
+        _writtenCount = 0;
     }
 
     private static bool IsCanonical(ulong address) => (ulong)((long)(address << 16) >> 16) == address;
@@ -148,7 +157,13 @@ public sealed partial class Interpreter
     /// </summary>
     private bool IsOwnBlock(Mfn frame)
     {
-        if ((_current.Value.Frame != frame && _current.Value.TailFrame != frame) || _current.Value.InstructionCount == 1)
+        return (_current.Value.Frame == frame || _current.Value.TailFrame == frame) && IsLongBlock();
+    }
+
+    /// <summary>Whether the block has more than one instruction. Then this one is executed again as a block of its own.</summary>
+    private bool IsLongBlock()
+    {
+        if (_current.Value.InstructionCount == 1)
             return false;
         Retry();
         _single = true;

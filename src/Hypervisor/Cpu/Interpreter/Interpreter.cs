@@ -84,7 +84,7 @@ public sealed partial class Interpreter : ICpuEngine
     {
         ref RegisterFile r = ref _state.Registers;
         _remaining = 1;
-        _besideAllowed = true;
+        _mayWriteInto = true;
         _exiting = false;
         Flags.FromBits(r.Rflags);
         UseTlb();
@@ -94,8 +94,8 @@ public sealed partial class Interpreter : ICpuEngine
         {
             _faulted = false;
             Handler.Loop(this, ref r, ref _current.First);
-            if (_beside != Mfn.Invalid)
-                LookBeside();
+            if (_writtenCount != 0)
+                NoteWritten();
             if (trap && !_exiting && !_faulted)
                 Leave(CpuExit.Exception(Vector.Debug));
         }

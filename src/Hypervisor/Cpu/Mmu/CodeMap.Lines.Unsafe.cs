@@ -5,19 +5,19 @@ using Xen.Abi;
 namespace Xen.Cpu;
 
 /// <summary>
-/// Which lines of a frame (64 bytes, one bit each) code was decoded from, so that writes beside it need not void it: data on a page with code, and a kernel
-/// that patches its own text place by place.
+/// Which lines of a frame (64 bytes, one bit each) code was decoded from, so that a write need not void all of a frame's code: data on a page with code, and a
+/// kernel that patches its own text place by place.
 /// </summary>
 /// <remarks>
-/// Who decodes marks a line before it reads it. Who writes beside code writes first and looks at the lines again afterwards. Both are full barriers, so that
-/// one of the two always sees the other.
+/// Who decodes marks a line before it reads it. Who writes into a frame that stays marked writes first and looks at the lines afterwards. Both are full
+/// barriers, so that one of the two always sees the other.
 /// </remarks>
 public sealed unsafe partial class CodeMap
 {
     /// <summary>Bytes of a line.</summary>
     internal const int LineSize = Page.Size / 64;
 
-    /// <summary>Writes beside the code of a frame, after which it is taken for data.</summary>
+    /// <summary>Writes to a frame with code, after which it is taken for data.</summary>
     private const byte MaxPasses = 200;
 
     private ulong* _lines;
@@ -34,12 +34,11 @@ public sealed unsafe partial class CodeMap
     /// <summary>Whether code was decoded from bytes of the frame since it was written last.</summary>
     internal bool IsCode(Mfn frame, int offset, int length) => HasCode(frame) && (Volatile.Read(ref LinesOf(frame)) & LinesIn(offset, length)) != 0;
 
-    /// <summary>Whether bytes of a frame with code may be written without voiding the code: there is none in them, and it does not happen all the time.</summary>
-    internal bool MayWriteBeside(Mfn frame, int offset, int length)
+    /// <summary>Whether a frame with code may be written without voiding all of its code: it does not happen all the time.</summary>
+    internal bool MayWriteInto(Mfn frame)
     {
-        // SAFETY: LinesOf has checked the frame.
-        if ((Volatile.Read(ref LinesOf(frame)) & LinesIn(offset, length)) != 0)
-            return false;
+        // SAFETY: LinesOf checks the frame.
+        _ = ref LinesOf(frame);
         ref byte passes = ref _passes[frame.Value];
         return ++passes <= MaxPasses;
     }

@@ -12,10 +12,10 @@ namespace Xen.Cpu;
 /// | version                     | code |
 /// +-----------------------------+------+
 /// </code>
-/// A frame with the code bit set is never writable through a TLB; a write takes the slow path, which calls <see cref="NoteWrite"/>.
+/// A frame with the code bit set is never writable through a TLB; a write takes the slow path, which calls <see cref="NoteWrite(Mfn)"/>.
 /// What an engine decoded is valid as long as the word is what <see cref="MarkCode"/> returned.
 /// </summary>
-/// <remarks>Any thread. Whoever writes guest memory past a TLB (hypercall results, grant copies, backends, the builder) calls <see cref="NoteWrite"/> too.</remarks>
+/// <remarks>Any thread. Whoever writes guest memory past a TLB (hypercall results, grant copies, backends, the builder) calls <see cref="NoteWrite(Mfn)"/> too.</remarks>
 public sealed unsafe partial class CodeMap : IDisposable
 {
     private const uint CodeBit = 1;
@@ -66,12 +66,21 @@ public sealed unsafe partial class CodeMap : IDisposable
             uint seen = Interlocked.CompareExchange(ref word, (before & ~CodeBit) + 2, before);
             if (seen == before)
             {
-                Publish(frame);
+                Publish(frame, CodeChange.AllLines);
                 return;
             }
 
             before = seen;
         }
+    }
+
+    /// <summary>Says that bytes of a frame were changed: code decoded from these lines is void (for engines that compare words, all code of the frame). The frame stays marked.</summary>
+    internal void NoteWrite(Mfn frame, int offset, int length)
+    {
+        ulong lines = LinesIn(offset, length);
+        Interlocked.And(ref LinesOf(frame), ~lines);
+        Interlocked.Add(ref At(frame), 2);
+        Publish(frame, lines);
     }
 
     public void Dispose()

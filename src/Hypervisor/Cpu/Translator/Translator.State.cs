@@ -50,24 +50,24 @@ public sealed partial class Translator
     /// <summary>Voids the code of frames that were written since the last time.</summary>
     private void DropWrittenCode()
     {
-        Span<ulong> frames = stackalloc ulong[64];
+        Span<CodeChange> changes = stackalloc CodeChange[64];
         while (true)
         {
-            int count = _state.Code.ReadChanges(ref _seenChanges, frames);
+            int count = _state.Code.ReadChanges(ref _seenChanges, changes);
             if (count < 0)
             {
                 foreach (Mfn frame in _cache.Frames.ToArray())
-                    _cache.Invalidate(frame);
+                    _cache.Invalidate(frame, CodeChange.AllLines);
                 return;
             }
 
-            foreach (ulong frame in frames[..count])
+            foreach (CodeChange change in changes[..count])
             {
-                if (_cache.Invalidate(new Mfn(frame)))
+                if (_cache.Invalidate(change.Frame, change.Lines))
                     Statistics.WrittenFrames++;
             }
 
-            if (count < frames.Length)
+            if (count < changes.Length)
                 return;
         }
     }

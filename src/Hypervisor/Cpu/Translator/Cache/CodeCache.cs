@@ -10,7 +10,7 @@ namespace Xen.Cpu;
 /// </summary>
 internal sealed class CodeCache : IDisposable
 {
-    private const int BucketBits = 17, FarEntrySize = 20, BlocksTogether = 4096, ExitsTogether = 16384;
+    private const int BucketBits = 17, BlocksTogether = 4096, ExitsTogether = 16384;
 
     private readonly CodeMemory _memory;
     private readonly Emitter _emitter;
@@ -120,32 +120,58 @@ internal sealed class CodeCache : IDisposable
         return -1;
     }
 
-    /// <summary>Voids all code of a frame. Nobody is in it.</summary>
+    /// <summary>Voids code of a frame. Nobody is in it.</summary>
+    /// <param name="frame">The frame.</param>
+    /// <param name="lines">The lines that were written.</param>
     /// <returns>Whether there was any.</returns>
-    public bool Invalidate(Mfn frame)
+    public bool Invalidate(Mfn frame, ulong lines)
     {
-        if (!_frames.TryGetValue(frame.Value, out CodeFrame? code) || (code.First < 0 && code.FirstTail < 0))
+        const ulong TailLines = 1;
+        if (!_frames.TryGetValue(frame.Value, out CodeFrame? code))
             return false;
-        for (int i = code.First; i >= 0; i = _blocks[i].NextInFrame)
-            Kill(i);
-        for (int i = code.FirstTail; i >= 0; i = _blocks[i].NextInTail)
-            Kill(i);
-        code.First = code.FirstTail = -1;
-        code.Writes++;
-        return true;
+        bool any = false;
+        for (ref int link = ref code.First; link >= 0;)
+        {
+            ref TranslatedBlock block = ref _blocks[link];
+            if (!block.IsDead && (block.Lines & lines) == 0)
+            {
+                link = ref block.NextInFrame;
+                continue;
+            }
+
+            any |= Kill(link);
+            link = block.NextInFrame;
+        }
+
+        for (int i = (lines & TailLines) != 0 ? code.FirstTail : -1; i >= 0; i = _blocks[i].NextInTail)
+            any |= Kill(i);
+        if ((lines & TailLines) != 0)
+            code.FirstTail = -1;
+        if (any && lines == CodeChange.AllLines)
+            code.Writes++;
+        return any;
     }
 
     /// <summary>Lets nobody enter a block any more: its entries leave for the engine.</summary>
-    public void Kill(int number)
+    /// <returns>Whether it was alive.</returns>
+    public bool Kill(int number)
     {
         ref TranslatedBlock block = ref _blocks[number];
         if (block.IsDead)
-            return;
+            return false;
         block.IsDead = true;
-        _memory.WriteJump(block.Indirect, Trampolines.Lookup);
-        _emitter.MoveTo(block.Far, block.Far + FarEntrySize);
-        _emitter.Move(RegisterMap.Scratch, block.Rip);
-        _emitter.JumpTo(Trampolines.Lookup);
+        Redirect(in block, Trampolines.Lookup, block.Gone, block.GoneKeepingFlags, block.GoneKeepingFlags, block.Gone);
+        return true;
+    }
+
+    private void Redirect(in TranslatedBlock block, int indirect, int far, int backward, int body, int saved)
+    {
+        // Entries may be one and the same: what is written last is for all of those, and must be right for the one that asks most.
+        _memory.WriteJump(block.Indirect, indirect);
+        _memory.WriteJump(block.Far, far);
+        _memory.WriteJump(block.Saved, saved);
+        _memory.WriteJump(block.Backward, backward);
+        _memory.WriteJump(block.Body, body);
     }
 
     /// <summary>How often code of a frame was voided.</summary>
@@ -200,8 +226,7 @@ internal sealed class CodeCache : IDisposable
             ref TranslatedBlock block = ref _blocks[link];
             if (block.IsDead && block.Rip == replacement.Rip && block.Variant == replacement.Variant)
             {
-                _memory.WriteJump(block.Indirect, replacement.Indirect);
-                _memory.WriteJump(block.Far, replacement.Far);
+                Redirect(in block, replacement.Indirect, replacement.Far, replacement.Backward, replacement.Body, replacement.Saved);
 
                 // Nobody will look for it: what is sent to it goes on to its replacement, whatever becomes of that.
                 link = block.NextInBucket;

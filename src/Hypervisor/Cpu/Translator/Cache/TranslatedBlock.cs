@@ -38,6 +38,13 @@ internal struct TranslatedBlock
     public Mfn Frame;
     public BlockVariant Variant;
 
+    /// <summary>The lines of the frame that the translation depends on.</summary>
+    public ulong Lines;
+
+    /// <summary>Where to go when there is no block any more, with flags saved, and with flags in the host's.</summary>
+    public int Gone;
+    public int GoneKeepingFlags;
+
     /// <summary>The frame that its only instruction continues in, or invalid.</summary>
     public Mfn Tail;
 

@@ -14,9 +14,11 @@ internal sealed unsafe class CodeWindow(MachineMemory memory, CodeMap map) : Cod
     private Mfn _tail;
     private byte* _page;
     private byte* _next;
-    private ulong _marked;
     private int _position;
     private int _end;
+
+    /// <summary>The lines of the first page that were read.</summary>
+    public ulong Lines { get; private set; }
 
     /// <summary>Chooses the pages.</summary>
     /// <param name="frame">The page.</param>
@@ -27,7 +29,7 @@ internal sealed unsafe class CodeWindow(MachineMemory memory, CodeMap map) : Cod
         _frame = frame;
         _tail = tail;
         _page = (byte*)memory.HostBase + frame.Address;
-        _marked = 0;
+        Lines = 0;
         _end = Page.Size;
         if (tail == Mfn.Invalid)
             return;
@@ -48,10 +50,10 @@ internal sealed unsafe class CodeWindow(MachineMemory memory, CodeMap map) : Cod
         if (at >= Page.Size)
             return _next[at - Page.Size];
         ulong line = 1ul << (at / CodeMap.LineSize);
-        if ((_marked & line) == 0)
+        if ((Lines & line) == 0)
         {
             map.MarkLines(_frame, line);
-            _marked |= line;
+            Lines |= line;
         }
 
         return _page[at];

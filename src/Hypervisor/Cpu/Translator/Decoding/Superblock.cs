@@ -42,6 +42,9 @@ internal sealed class Superblock
     /// <summary>Address behind the last instruction.</summary>
     public ulong End { get; private set; }
 
+    /// <summary>The lines of its page that what is known of it depends on: its own, and those that were looked at behind its exits.</summary>
+    public ulong Lines => _window.Lines;
+
     /// <summary>Whether what follows the last instruction is near.</summary>
     public bool EndIsNear { get; private set; }
 

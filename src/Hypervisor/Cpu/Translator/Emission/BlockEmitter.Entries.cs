@@ -65,8 +65,18 @@ internal sealed partial class BlockEmitter
         AddRipCold(_trampolines.Lookup);
     }
 
-    /// <summary>Leaves by a trampoline with the block's own address, if the comparison before was unequal.</summary>
+    /// <summary>Leaves by a trampoline with the block's own address, if the comparison before was unequal. Flags are saved.</summary>
     private void AddRipCold(int trampoline) => AddCold(new ColdPath { From = _emitter.Jump(HostCondition.NotEqual), Trampoline = trampoline });
+
+    /// <summary>Where the entries lead when the block is void.</summary>
+    private void EmitGone()
+    {
+        _translated.GoneKeepingFlags = _emitter.Position;
+        FlagSaving.Save(_emitter);
+        _translated.Gone = _emitter.Position;
+        _emitter.Move(RegisterMap.Scratch, _translated.Rip);
+        _emitter.JumpTo(_trampolines.Lookup);
+    }
 
     private void AddCold(in ColdPath path) => _cold.Add(path);
 

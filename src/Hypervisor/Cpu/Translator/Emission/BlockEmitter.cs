@@ -49,7 +49,7 @@ internal sealed partial class BlockEmitter
         _cold.Clear();
         _tlb = (variant & BlockVariant.User) != 0 ? ContextOffsets.UserTlb : ContextOffsets.KernelTlb;
         _number = _cache.Reserve(out int hot, out int cold);
-        _translated = new TranslatedBlock { Rip = rip, Frame = frame, Tail = tail, Variant = variant };
+        _translated = new TranslatedBlock { Rip = rip, Frame = frame, Tail = tail, Variant = variant, Lines = block.Lines };
         _emitter.MoveTo(hot, hot + MaxBodySize);
         _emitter.Align(16);
         EmitEntries(!interpretOnly && block.Instructions[0].Live != RflagsBits.None, interpretOnly || block.Instructions[0].LeavesFlags);
@@ -60,6 +60,7 @@ internal sealed partial class BlockEmitter
 
         int hotEnd = _emitter.Position;
         _emitter.MoveTo(cold, cold + MaxColdSize);
+        EmitGone();
         foreach (ColdPath path in _cold)
             EmitCold(in path);
         return _cache.Add(in _translated, hotEnd, _emitter.Position);
