@@ -171,8 +171,7 @@ internal sealed partial class BlockEmitter
 
     private void EmitIndex()
     {
-        _emitter.Move(RegisterMap.Scratch2, RegisterMap.Scratch);
-        _emitter.ShiftRight(RegisterMap.Scratch2, IndexShift);
+        _emitter.Rotate(RegisterMap.Scratch2, RegisterMap.Scratch, IndexShift);
         _emitter.And(RegisterMap.Scratch2, IndexBits, wide: false);
     }
 

@@ -171,14 +171,16 @@ internal sealed unsafe class Emitter(CodeMemory memory)
     }
 
     /// <summary>RORX: rotates without touching flags.</summary>
-    public void Rotate(HostRegister register, int count)
+    public void Rotate(HostRegister register, int count) => Rotate(register, register, count);
+
+    /// <summary>RORX: rotates into another register, without touching flags.</summary>
+    public void Rotate(HostRegister to, HostRegister from, int count)
     {
-        int high = ((int)register >> 3) == 0 ? 1 : 0;
         Byte(0xC4);
-        Byte((high << 7) | 0x40 | (high << 5) | 0x03);
+        Byte(((int)to >> 3 == 0 ? 0x80 : 0) | 0x40 | ((int)from >> 3 == 0 ? 0x20 : 0) | 0x03);
         Byte(0xFB);
         Byte(0xF0);
-        Byte(0xC0 | (((int)register & 7) << 3) | ((int)register & 7));
+        Byte(0xC0 | (((int)to & 7) << 3) | ((int)from & 7));
         Byte(count);
     }
 
