@@ -6,6 +6,7 @@ namespace Xen.Memory;
 
 public sealed unsafe partial class FrameTable
 {
+    private SparseMapping? _map;
     private FrameInfo* _frames;
 
     /// <summary>The frame that follows in the list that this frame is in; 0 at the end. Guarded by the list's lock.</summary>
@@ -16,7 +17,10 @@ public sealed unsafe partial class FrameTable
 
     public void Dispose()
     {
-        NativeMemory.Free(_frames);
+        if (_map is null)
+            NativeMemory.Free(_frames);
+        _map?.Dispose();
+        _map = null;
         _frames = null;
     }
 
@@ -28,8 +32,10 @@ public sealed unsafe partial class FrameTable
 
     private void Allocate()
     {
-        // SAFETY: calloc of a large block is untouched zero pages, so a frame costs nothing until it is used; freed once, in Dispose.
-        _frames = (FrameInfo*)NativeMemory.AllocZeroed((nuint)FrameCount, (nuint)sizeof(FrameInfo));
+        // SAFETY: either memory is as large as the table and zero, which is a free frame, and is given back once, in Dispose.
+        nuint size = checked((nuint)FrameCount * (nuint)sizeof(FrameInfo));
+        _map = SparseMapping.IsLarge(size) ? new SparseMapping(size) : null;
+        _frames = (FrameInfo*)(_map is null ? NativeMemory.AllocZeroed(size) : _map.Base);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -1,15 +1,11 @@
 using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
 using Xen.Abi;
 
 namespace Xen.Memory;
 
 public sealed unsafe partial class MachineMemory
 {
-    private const int ProtRead = 1, ProtWrite = 2;
-    private const int MapPrivate = 2, MapAnonymous = 0x20, MapNoReserve = 0x4000;
-    private const int AdviseDontNeed = 4, AdviseHugePage = 14;
-
+    private SparseMapping? _map;
     private byte* _base;
 
     /// <summary>Host address of machine address 0. For engines only: a TLB entry adds it to a checked machine address.</summary>
@@ -47,7 +43,8 @@ public sealed unsafe partial class MachineMemory
         // SAFETY: both ends are checked before the host is asked, so that nothing outside of the mapping can be meant.
         ArgumentOutOfRangeException.ThrowIfGreaterThan(count, FrameCount);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(first.Value, FrameCount - count);
-        if (madvise(_base + first.Address, (nuint)(count << Page.Shift), AdviseDontNeed) == 0)
+        ObjectDisposedException.ThrowIf(_map is null, this);
+        if (_map.TryDiscard((nuint)first.Address, (nuint)(count << Page.Shift)))
             return;
         for (ulong i = 0; i < count; i++)
             Frame(first + i).Clear();
@@ -55,8 +52,8 @@ public sealed unsafe partial class MachineMemory
 
     public void Dispose()
     {
-        if (_base != null)
-            _ = munmap(_base, (nuint)(FrameCount << Page.Shift));
+        _map?.Dispose();
+        _map = null;
         _base = null;
     }
 
@@ -74,21 +71,8 @@ public sealed unsafe partial class MachineMemory
 
     private void Map()
     {
-        // SAFETY: the mapping is owned by this object and released once, in Dispose. Huge pages are a wish: without them it is only slower.
-        long bytes = checked((long)(FrameCount << Page.Shift));
-        void* at = mmap(null, (nuint)bytes, ProtRead | ProtWrite, MapPrivate | MapAnonymous | MapNoReserve, -1, 0);
-        if (at == (void*)-1)
-            throw new InsufficientMemoryException($"the host refuses to map {bytes >> 20} MiB: errno {Marshal.GetLastPInvokeError()}");
-        _ = madvise(at, (nuint)bytes, AdviseHugePage);
-        _base = (byte*)at;
+        // SAFETY: the mapping is owned by this object and released once, in Dispose.
+        _map = new SparseMapping((nuint)checked(FrameCount << Page.Shift));
+        _base = _map.Base;
     }
-
-    [LibraryImport("libc", SetLastError = true)]
-    private static partial void* mmap(void* addr, nuint length, int prot, int flags, int fd, long offset);
-
-    [LibraryImport("libc", SetLastError = true)]
-    private static partial int munmap(void* addr, nuint length);
-
-    [LibraryImport("libc", SetLastError = true)]
-    private static partial int madvise(void* addr, nuint length, int advice);
 }

@@ -38,7 +38,7 @@ public sealed class BzImageTests
     [InlineData(nameof(CompressionFormat.Zstd))]
     public void Payload_OfEachFormat_GivesTheKernel(string format)
     {
-        var kernel = KernelImage.Parse(Image(PayloadOf(format)), "vmlinuz");
+        using var kernel = KernelImage.Parse(Image(PayloadOf(format)), "vmlinuz");
 
         Assert.Equal(0x1000ul, kernel.Entry);
         Assert.Equal(0x3000ul, kernel.Segments[0].MemorySize);
@@ -66,7 +66,7 @@ public sealed class BzImageTests
             payload[random.Next(8, payload.Length)] ^= (byte)random.Next(1, 256);
             try
             {
-                Assert.NotNull(KernelImage.Parse(Image(payload), "vmlinuz"));
+                KernelImage.Parse(Image(payload), "vmlinuz").Dispose();
             }
             catch (ImageException)
             {
@@ -151,7 +151,7 @@ public sealed class BzImageTests
     private static byte[] PayloadOf(string format) => Convert.FromBase64String(Packed[Enum.Parse<CompressionFormat>(format)]);
 
     /// <summary>A boot image with one setup sector and the payload 64 bytes into the protected-mode part.</summary>
-    private static byte[] Image(byte[] payload, ushort version = 0x20F, ushort xloadflags = 0x7F)
+    internal static byte[] Image(byte[] payload, ushort version = 0x20F, ushort xloadflags = 0x7F)
     {
         const int payloadOffset = 64;
         var image = new byte[1024 + payloadOffset + payload.Length];

@@ -28,12 +28,15 @@ internal sealed class FakeDomainMemory(ulong pageCount) : IDomainMemory
     public void Write(Pfn pfn, int offset, ReadOnlySpan<byte> bytes)
     {
         Assert.InRange(pfn.Value, 0ul, PageCount - 1);
-        if (!_pages.TryGetValue(pfn.Value, out var page))
+        lock (_pages)
         {
-            _pages[pfn.Value] = page = new byte[Page.Size];
-        }
+            if (!_pages.TryGetValue(pfn.Value, out var page))
+            {
+                _pages[pfn.Value] = page = new byte[Page.Size];
+            }
 
-        bytes.CopyTo(page.AsSpan(offset));
+            bytes.CopyTo(page.AsSpan(offset));
+        }
     }
 
     public ReadOnlySpan<byte> Read(Pfn pfn) => _pages.TryGetValue(pfn.Value, out var page) ? page : new byte[Page.Size];

@@ -27,7 +27,7 @@ internal static class BzImage
     public static bool IsOne(ImageBytes image) =>
         image.Length >= HeaderMagic + 4
         && image.UInt16(BootFlag, "boot flag") == BootFlagValue
-        && image.Span.Slice(HeaderMagic, 4).SequenceEqual("HdrS"u8);
+        && image.Slice(HeaderMagic, 4, "boot header").Span.SequenceEqual("HdrS"u8);
 
     /// <summary>The compressed kernel.</summary>
     /// <exception cref="ImageException">Too old, 32-bit or truncated.</exception>

@@ -39,7 +39,7 @@ internal sealed class ElfKernel
         elf.CheckHeader();
         var notes = elf.ReadNotes();
         KernelNotesCheck.Check(image.File, notes);
-        return KernelImage.Create(image.File, elf.ReadSegments(notes.PaddrOffset ?? 0), image.UInt64(24, "header"), notes);
+        return KernelImage.Create(image, elf.ReadSegments(notes.PaddrOffset ?? 0), image.UInt64(24, "header"), notes);
     }
 
     public static ImageException Is32Bit(string file) => new(
@@ -132,7 +132,8 @@ internal sealed class ElfKernel
                 $"its segment {index} ({memorySize:x} bytes at physical address {start:x}) reaches beyond {KernelImage.MaxPhysicalEnd >> 30} GiB");
         }
 
-        return new KernelSegment(start, _image.Slice(_image.UInt64(at + 8, header), fileSize, $"segment {index}"), memorySize);
+        var (offset, length) = _image.Locate(_image.UInt64(at + 8, header), fileSize, $"segment {index}");
+        return new KernelSegment(start, memorySize, _image.Content, offset, length);
     }
 
     private XenNotes ReadNotes() =>
@@ -198,9 +199,8 @@ internal sealed class ElfKernel
 
     private XenNotes? ReadNotesAt(ulong offset, ulong size, string what, XenNotes? known)
     {
-        var content = _image.Slice(offset, size, what);
-        return content.Length <= MaxNotes
-            ? ElfNoteReader.Read(_image.File, content.Span, known)
+        return _image.Locate(offset, size, what).Length <= MaxNotes
+            ? ElfNoteReader.Read(_image.File, _image.Slice(offset, size, what).Span, known)
             : throw ImageException.Malformed(_image.File, $"its {what} has {size} bytes, more than notes ever have");
     }
 

@@ -3,22 +3,26 @@ using System.Buffers.Binary;
 namespace Xen.Builder.Images;
 
 /// <summary>An image's bytes; every read is checked against their end, so that a header's claims cannot lead beyond it.</summary>
-internal readonly struct ImageBytes(string file, ReadOnlyMemory<byte> content)
+internal readonly struct ImageBytes(string file, ImageContent content)
 {
+    public ImageBytes(string file, ReadOnlyMemory<byte> content)
+        : this(file, new ImageContent(content))
+    {
+    }
+
     /// <summary>The file's name, for messages.</summary>
     public string File { get; } = file;
 
-    public ulong Length => (ulong)content.Length;
+    public ulong Length => (ulong)content.Bytes.Length;
 
-    public ReadOnlySpan<byte> Span => content.Span;
+    public ImageContent Content => content;
 
-    public ReadOnlyMemory<byte> Content => content;
+    public bool StartsWith(ReadOnlySpan<byte> magic) =>
+        content.Bytes.Length >= magic.Length && Slice(0, (ulong)magic.Length, "magic number").Span.SequenceEqual(magic);
 
-    public bool StartsWith(ReadOnlySpan<byte> magic) => Span.StartsWith(magic);
-
-    /// <summary>A part of the image, named by <paramref name="what"/> in the error.</summary>
+    /// <summary>Where a part of the image is, named by <paramref name="what"/> in the error. Its bytes need not be there yet.</summary>
     /// <exception cref="ImageException">The part reaches beyond the end.</exception>
-    public ReadOnlyMemory<byte> Slice(ulong offset, ulong length, string what)
+    public (int Offset, int Length) Locate(ulong offset, ulong length, string what)
     {
         if (offset > Length || length > Length - offset)
         {
@@ -26,7 +30,16 @@ internal readonly struct ImageBytes(string file, ReadOnlyMemory<byte> content)
             throw ImageException.Truncated(File, what, end, Length);
         }
 
-        return content.Slice((int)offset, (int)length);
+        return ((int)offset, (int)length);
+    }
+
+    /// <summary>A part of the image, named by <paramref name="what"/> in the error.</summary>
+    /// <exception cref="ImageException">The part reaches beyond the end, or does not unpack.</exception>
+    public ReadOnlyMemory<byte> Slice(ulong offset, ulong length, string what)
+    {
+        var (start, size) = Locate(offset, length, what);
+        content.Need(start, size);
+        return content.Bytes.Slice(start, size);
     }
 
     public byte Byte(ulong offset, string what) => Slice(offset, sizeof(byte), what).Span[0];

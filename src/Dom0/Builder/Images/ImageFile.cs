@@ -1,3 +1,5 @@
+using System.Buffers;
+
 namespace Xen.Builder.Images;
 
 /// <summary>Reads the files that a domain is built from, up to a limit.</summary>
@@ -6,9 +8,9 @@ public static class ImageFile
     /// <summary>Largest kernel or ramdisk file. <b>Units</b>: bytes.</summary>
     public const long MaxSize = 512L << 20;
 
-    /// <summary>The whole content of a kernel or ramdisk file.</summary>
+    /// <summary>The whole content of a kernel or ramdisk file, which lasts until it is disposed of.</summary>
     /// <exception cref="ImageException">Missing, a directory, unreadable, empty or larger than <see cref="MaxSize"/>.</exception>
-    public static byte[] Read(string path)
+    public static IMemoryOwner<byte> Read(string path)
     {
         ArgumentNullException.ThrowIfNull(path);
         try
@@ -29,7 +31,7 @@ public static class ImageFile
         }
     }
 
-    private static byte[] ReadBounded(string path)
+    private static ImageMemory ReadBounded(string path)
     {
         if (Directory.Exists(path))
         {
@@ -54,8 +56,16 @@ public static class ImageFile
                 path, $"it has {length} bytes, more than the {MaxSize >> 20} MiB that are read", "name a kernel or ramdisk file");
         }
 
-        var content = new byte[length];
-        file.ReadExactly(content);
-        return content;
+        var content = ImageMemory.Allocate(path, (int)length);
+        try
+        {
+            file.ReadExactly(content.GetSpan());
+            return content;
+        }
+        catch
+        {
+            content.Dispose();
+            throw;
+        }
     }
 }

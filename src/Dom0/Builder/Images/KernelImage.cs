@@ -3,19 +3,25 @@ using Xen.Abi;
 
 namespace Xen.Builder.Images;
 
-/// <summary>A PV kernel, read and checked: where its parts go and how it wants to be started. Immutable.</summary>
+/// <summary>
+/// A PV kernel, read and checked: where its parts go and how it wants to be started. Immutable; its parts last until it is disposed of.
+/// </summary>
 /// <remarks>
 /// A part is placed by its physical address: virtual address = p_paddr - PADDR_OFFSET + VIRT_BASE.
 /// Its p_vaddr does not count (Linux's per-cpu segment has p_vaddr 0).
 /// </remarks>
-public sealed class KernelImage
+public sealed class KernelImage : IDisposable
 {
     /// <summary>No part of a kernel may lie beyond. <b>Units</b>: bytes, pseudo-physical.</summary>
     public const ulong MaxPhysicalEnd = 4ul << 30;
 
-    private KernelImage(string name, ImmutableArray<KernelSegment> segments, ulong entry, ulong virtBase, XenNotes notes)
+    /// <summary>The file's content, where that is its own.</summary>
+    private IDisposable? _file;
+
+    private KernelImage(string name, ImageContent content, ImmutableArray<KernelSegment> segments, ulong entry, ulong virtBase, XenNotes notes)
     {
         Name = name;
+        Content = content;
         Segments = segments;
         Entry = entry;
         VirtBase = virtBase;
@@ -47,11 +53,33 @@ public sealed class KernelImage
     /// <summary>Pseudo-physical address behind the last part.</summary>
     public ulong PhysicalEnd => Segments[^1].PhysicalEnd;
 
-    /// <summary>Reads a kernel file: an ELF64 image, a gzipped one, or Linux's bzImage.</summary>
-    /// <exception cref="ImageException">The file is not a kernel that a PV domain can start.</exception>
-    public static KernelImage Load(string path) => Parse(ImageFile.Read(path), path);
+    /// <summary>The unpacked image.</summary>
+    internal ImageContent Content { get; }
 
-    /// <summary>Reads a kernel from bytes; <paramref name="name"/> stands for the file in messages.</summary>
+    /// <summary>
+    /// Reads a kernel file: an ELF64 image, a gzipped one, or Linux's bzImage. Parts that do not say how to start it may be left packed:
+    /// whether they are damaged turns out when a domain is built.
+    /// </summary>
+    /// <exception cref="ImageException">The file is not a kernel that a PV domain can start.</exception>
+    public static KernelImage Load(string path)
+    {
+        var file = ImageFile.Read(path);
+        try
+        {
+            var kernel = Parse(file.Memory, path);
+            kernel._file = file;
+            return kernel;
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>
+    /// Reads a kernel from bytes, which must last as long as the image; <paramref name="name"/> stands for the file in messages.
+    /// </summary>
     /// <exception cref="ImageException">The bytes are not a kernel that a PV domain can start.</exception>
     public static KernelImage Parse(ReadOnlyMemory<byte> content, string name)
     {
@@ -63,13 +91,16 @@ public sealed class KernelImage
 
         if (BzImage.IsOne(image))
         {
-            return ReadUnpacked(name, Payload.Unpack(name, BzImage.Payload(image)), "what its boot image holds is not an ELF kernel");
+            var payload = BzImage.Payload(image);
+            return Payload.IsPlain(payload.Span)
+                ? ElfKernel.Read(new ImageBytes(name, payload))
+                : ReadUnpacked(name, Payload.Unpack(name, payload), "what its boot image holds is not an ELF kernel");
         }
 
-        var format = CompressionFormats.Recognise(image.Span);
+        var format = CompressionFormats.Recognise(content.Span);
         if (format == CompressionFormat.Gzip)
         {
-            return ReadUnpacked(name, Payload.Gunzip(name, content), "it is a gzip file of something that is not an ELF kernel");
+            return ReadUnpacked(name, Payload.Gunzip(name, content.Span), "it is a gzip file of something that is not an ELF kernel");
         }
 
         throw new ImageException(
@@ -80,20 +111,36 @@ public sealed class KernelImage
             format == CompressionFormat.None ? "name a kernel, such as vmlinuz or vmlinux" : "unpack it first");
     }
 
-    internal static KernelImage Create(string name, ImmutableArray<KernelSegment> segments, ulong headerEntry, XenNotes notes)
+    /// <summary>Gives back what its parts are in. They can be read no more.</summary>
+    public void Dispose()
     {
+        Content.Dispose();
+        _file?.Dispose();
+    }
+
+    internal static KernelImage Create(ImageBytes image, ImmutableArray<KernelSegment> segments, ulong headerEntry, XenNotes notes)
+    {
+        var name = image.File;
         CheckSegments(name, segments);
-        var kernel = new KernelImage(name, segments, notes.Entry ?? headerEntry, notes.VirtBase ?? 0, notes);
+        var kernel = new KernelImage(name, image.Content, segments, notes.Entry ?? headerEntry, notes.VirtBase ?? 0, notes);
         kernel.CheckAddresses();
         return kernel;
     }
 
-    private static KernelImage ReadUnpacked(string name, ReadOnlyMemory<byte> unpacked, string otherwise)
+    private static KernelImage ReadUnpacked(string name, ImageContent unpacked, string otherwise)
     {
-        var image = new ImageBytes(name, unpacked);
-        return image.StartsWith(ElfKernel.Magic)
-            ? ElfKernel.Read(image)
-            : throw new ImageException(name, otherwise, "name a kernel, such as vmlinuz or vmlinux");
+        try
+        {
+            var image = new ImageBytes(name, unpacked);
+            return image.StartsWith(ElfKernel.Magic)
+                ? ElfKernel.Read(image)
+                : throw new ImageException(name, otherwise, "name a kernel, such as vmlinuz or vmlinux");
+        }
+        catch
+        {
+            unpacked.Dispose();
+            throw;
+        }
     }
 
     private static void CheckSegments(string name, ImmutableArray<KernelSegment> segments)

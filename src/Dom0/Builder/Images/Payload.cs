@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using System.IO.Compression;
 using Xen.Builder.Images.Codecs;
 
 namespace Xen.Builder.Images;
@@ -12,19 +11,22 @@ internal static class Payload
 
     private const int TrailerSize = sizeof(uint);
 
+    /// <summary>Whether a boot image's payload is the kernel itself.</summary>
+    public static bool IsPlain(ReadOnlySpan<byte> payload) => payload.StartsWith(ElfKernel.Magic);
+
     /// <summary>
-    /// The kernel in a boot image's payload. Every format but gzip, whose own trailer says it, is followed by the unpacked size in 4 bytes.
+    /// Unpacks a boot image's payload. Every format but gzip, whose own trailer says it, is followed by the unpacked size in 4 bytes.
     /// </summary>
-    public static ReadOnlyMemory<byte> Unpack(string file, ReadOnlyMemory<byte> payload)
+    /// <param name="file">The file, for messages.</param>
+    /// <param name="payload">The payload, which must last as long as what it unpacks to: some formats are unpacked part by part.</param>
+    public static ImageContent Unpack(string file, ReadOnlyMemory<byte> payload)
     {
         var bytes = payload.Span;
         var format = CompressionFormats.Recognise(bytes);
         switch (format)
         {
-            case CompressionFormat.None when bytes.StartsWith(ElfKernel.Magic):
-                return payload;
             case CompressionFormat.Gzip:
-                return Gunzip(file, payload);
+                return Gunzip(file, bytes);
             case CompressionFormat.None:
                 throw ImageException.Malformed(file, "its boot image holds no kernel in a known compression");
             case CompressionFormat.Lzo:
@@ -44,60 +46,68 @@ internal static class Payload
                 file, $"its {format.Name()} payload claims to unpack to {size} bytes, more than {MaxUnpacked >> 20} MiB");
         }
 
-        var unpacked = new byte[size];
-        UnpackNative(file, format, bytes[..^TrailerSize], unpacked);
-        return unpacked;
+        payload = payload[..^TrailerSize];
+        return (format == CompressionFormat.Lz4 ? Lz4Content.TryOpen(file, payload, (int)size) : null)
+            ?? Fill(file, format, payload.Span, (int)size, UnpackNative);
     }
 
     /// <summary>The content of a gzip file, up to <see cref="MaxUnpacked"/>.</summary>
-    public static ReadOnlyMemory<byte> Gunzip(string file, ReadOnlyMemory<byte> packed)
-    {
-        try
-        {
-            return GunzipBounded(file, packed);
-        }
-        catch (InvalidDataException e)
-        {
-            throw Damaged(file, CompressionFormat.Gzip, e);
-        }
-    }
-
-    /// <summary>A payload that does not unpack.</summary>
-    public static ImageException Damaged(string file, CompressionFormat format, Exception? inner = null) => new(
-        file, $"its {format.Name()} payload is damaged", "fetch or build the file again", inner);
-
-    private static ReadOnlyMemory<byte> GunzipBounded(string file, ReadOnlyMemory<byte> packed)
+    public static ImageContent Gunzip(string file, ReadOnlySpan<byte> packed)
     {
         if (packed.Length < TrailerSize)
         {
             throw Damaged(file, CompressionFormat.Gzip);
         }
 
-        // The last 4 bytes say the size modulo 2^32: a hint for the first buffer, and a check at the end, for a stream that
-        // was cut short may end silently.
-        var said = BinaryPrimitives.ReadUInt32LittleEndian(packed.Span[^TrailerSize..]);
-        using var stream = new GZipStream(new MemoryStream(packed.ToArray(), writable: false), CompressionMode.Decompress);
-        var buffer = new byte[Math.Clamp(said, 1u << 16, (uint)MaxUnpacked)];
-        var length = 0;
-        while (true)
+        // The last 4 bytes say the size modulo 2^32. It is checked at the end, too: a stream that was cut short may end silently.
+        var said = BinaryPrimitives.ReadUInt32LittleEndian(packed[^TrailerSize..]);
+        return Fill(file, CompressionFormat.Gzip, packed, (int)Math.Min(said, MaxUnpacked), Gunzip);
+    }
+
+    private delegate void Unpacker(string file, CompressionFormat format, ReadOnlySpan<byte> packed, Span<byte> unpacked);
+
+    /// <summary>Takes memory and fills it; when that fails it is given back.</summary>
+    private static ImageContent Fill(string file, CompressionFormat format, ReadOnlySpan<byte> packed, int size, Unpacker unpack)
+    {
+        var memory = ImageMemory.Allocate(file, size);
+        try
         {
-            var read = stream.ReadAtLeast(buffer.AsSpan(length), buffer.Length - length, throwOnEndOfStream: false);
-            length += read;
-            if (length < buffer.Length || stream.ReadByte() is not (>= 0 and var next))
-            {
-                break;
-            }
+            unpack(file, format, packed, memory.GetSpan());
+            return new ImageContent(memory.Memory, memory);
+        }
+        catch
+        {
+            memory.Dispose();
+            throw;
+        }
+    }
 
-            if (length == MaxUnpacked)
-            {
-                throw ImageException.Malformed(file, $"its gzip payload unpacks to more than {MaxUnpacked >> 20} MiB");
-            }
+    /// <summary>A payload that does not unpack.</summary>
+    internal static ImageException Damaged(string file, CompressionFormat format, Exception? inner = null) => new(
+        file, $"its {format.Name()} payload is damaged", "fetch or build the file again", inner);
 
-            Array.Resize(ref buffer, (int)Math.Min(buffer.Length * 2L, MaxUnpacked));
-            buffer[length++] = (byte)next;
+    private static void Gunzip(string file, CompressionFormat format, ReadOnlySpan<byte> packed, Span<byte> unpacked)
+    {
+        int length;
+        bool hasMore;
+        try
+        {
+            length = Gzip.Unpack(packed, unpacked, out hasMore);
+        }
+        catch (InvalidDataException e)
+        {
+            throw Damaged(file, format, e);
         }
 
-        return (uint)length == said ? buffer.AsMemory(0, length) : throw Damaged(file, CompressionFormat.Gzip);
+        if (hasMore && length == MaxUnpacked)
+        {
+            throw ImageException.Malformed(file, $"its gzip payload unpacks to more than {MaxUnpacked >> 20} MiB");
+        }
+
+        if (hasMore || (uint)length != BinaryPrimitives.ReadUInt32LittleEndian(packed[^TrailerSize..]))
+        {
+            throw Damaged(file, format);
+        }
     }
 
     private static void UnpackNative(string file, CompressionFormat format, ReadOnlySpan<byte> packed, Span<byte> unpacked)
@@ -107,7 +117,7 @@ internal static class Payload
         {
             CompressionFormat.Xz => Lzma.TryUnpackXz(library, packed, unpacked),
             CompressionFormat.Lzma => Lzma.TryUnpackLzma(library, packed, unpacked),
-            CompressionFormat.Lz4 => Lz4.TryUnpack(library, packed, unpacked),
+            CompressionFormat.Lz4 => Lz4Frame.TryUnpack(library, packed, unpacked),
             CompressionFormat.Zstd => Zstd.TryUnpack(library, packed, unpacked),
             CompressionFormat.Bzip2 => Bzip2.TryUnpack(library, packed, unpacked),
             _ => throw new ArgumentOutOfRangeException(nameof(format)),

@@ -12,8 +12,8 @@ namespace Xen.Builder.StartOfDay;
 public static class DomainBuilder
 {
     /// <summary>Writes the memory and says how the first vCPU starts.</summary>
-    /// <exception cref="ImageException">Too little memory for the kernel and ramdisk, or too long a command line. Nothing was
-    /// written then.</exception>
+    /// <exception cref="ImageException">Too little memory for the kernel and ramdisk, or too long a command line: nothing was
+    /// written then. Or a part of the kernel does not unpack.</exception>
     public static StartOfDayState Build(IDomainMemory memory, KernelImage kernel, StartOfDayParameters parameters)
     {
         ArgumentNullException.ThrowIfNull(memory);
@@ -22,17 +22,13 @@ public static class DomainBuilder
         CheckCommandLine(kernel, parameters.CommandLine);
         var layout = StartOfDayLayout.Plan(kernel, memory.PageCount, (ulong)parameters.Ramdisk.Length);
 
-        foreach (var segment in kernel.Segments)
-        {
-            WriteBytes(memory, segment.PhysicalAddress, segment.Content.Span);
-        }
-
+        ImageWriter.WriteKernel(memory, kernel);
         if (kernel.HypercallPage is { } hypercallPage)
         {
             WriteHypercallPage(memory, new Pfn((hypercallPage - kernel.VirtBase) >> Page.Shift));
         }
 
-        WriteBytes(memory, layout.Ramdisk.First << Page.Shift, parameters.Ramdisk.Span);
+        ImageWriter.WriteBytes(memory, layout.Ramdisk.First << Page.Shift, parameters.Ramdisk.Span);
         WriteP2m(memory, layout);
         StartInfoPage.Write(memory, layout, parameters);
         var tables = BootstrapTables.Write(memory, layout);
@@ -77,26 +73,6 @@ public static class DomainBuilder
         if (commandLine.Contains('\0', StringComparison.Ordinal))
         {
             throw new ImageException(kernel.Name, "the kernel's command line has a NUL character in it", "take it out of extra= or root=");
-        }
-    }
-
-    /// <summary>
-    /// Writes bytes from a pseudo-physical address on. Pages of zeros are left as they are, so that they cost the host
-    /// nothing.
-    /// </summary>
-    private static void WriteBytes(IDomainMemory memory, ulong address, ReadOnlySpan<byte> bytes)
-    {
-        while (!bytes.IsEmpty)
-        {
-            var offset = (int)(address & Page.OffsetMask);
-            var piece = bytes[..Math.Min(bytes.Length, Page.Size - offset)];
-            if (piece.ContainsAnyExcept((byte)0))
-            {
-                memory.Write(new Pfn(address >> Page.Shift), offset, piece);
-            }
-
-            bytes = bytes[piece.Length..];
-            address += (ulong)piece.Length;
         }
     }
 

@@ -14,6 +14,6 @@ public interface IDomainMemory
     /// <summary>The machine frame behind a page; <paramref name="pfn"/> is below <see cref="PageCount"/>.</summary>
     Mfn FrameOf(Pfn pfn);
 
-    /// <summary>Writes into one page; the bytes do not reach beyond its end.</summary>
+    /// <summary>Writes into one page; the bytes do not reach beyond its end. Several threads may write at a time, none where another does.</summary>
     void Write(Pfn pfn, int offset, ReadOnlySpan<byte> bytes);
 }

@@ -35,31 +35,8 @@ internal sealed class DomainLife : IDisposable
     /// <exception cref="ToolstackException">What is wrong, where, and what to do.</exception>
     public static DomainLife Build(DomainControl control, Dom0Services dom0, DomainConfig config, IReadOnlyList<DomainConsole> consoles)
     {
-        try
-        {
-            KernelImage kernel = KernelImage.Load(config.Kernel);
-            byte[] ramdisk = config.Ramdisk is null ? [] : ImageFile.Read(config.Ramdisk);
-            return Build(control, dom0, config, consoles, kernel, ramdisk);
-        }
-        catch (ImageException fault)
-        {
-            throw new ToolstackException(fault.Message + ".", fault);
-        }
-    }
-
-    /// <summary>Destroys the domain; what its consoles still hold can be read.</summary>
-    public void Dispose()
-    {
-        _consoles[0].Detach();
-        Devices.Dispose();
-        _dom0.Release(Domain.Id);
-        DomainNodes.Remove(_dom0.Store, Domain.Id, _config);
-        _control.Destroy(Domain);
-    }
-
-    private static DomainLife Build(
-        DomainControl control, Dom0Services dom0, DomainConfig config, IReadOnlyList<DomainConsole> consoles, KernelImage kernel, ReadOnlyMemory<byte> ramdisk)
-    {
+        // Reading and making the domain take about as long.
+        using var images = new DomainImages(config);
         var settings = new DomainSettings(config.Name, config.MaxVcpus, (ulong)config.MaxMemoryMiB << PagesPerMebibyteShift)
         {
             Handle = config.Uuid,
@@ -73,8 +50,13 @@ internal sealed class DomainLife : IDisposable
         var life = new DomainLife(control, dom0, config, consoles, domain!);
         try
         {
-            life.Start(kernel, ramdisk);
+            life.Start(images);
             return life;
+        }
+        catch (ImageException fault)
+        {
+            life.Dispose();
+            throw new ToolstackException(fault.Message + ".", fault);
         }
         catch
         {
@@ -83,8 +65,21 @@ internal sealed class DomainLife : IDisposable
         }
     }
 
-    private void Start(KernelImage kernel, ReadOnlyMemory<byte> ramdisk)
+    /// <summary>Destroys the domain; what its consoles still hold can be read.</summary>
+    public void Dispose()
     {
+        _consoles[0].Detach();
+        Devices.Dispose();
+        _dom0.Release(Domain.Id);
+        DomainNodes.Remove(_dom0.Store, Domain.Id, _config);
+        _control.Destroy(Domain);
+    }
+
+    private void Start(DomainImages images)
+    {
+        // Before its memory: so it has the same huge page as what else the hypervisor keeps for the domain.
+        if (!Domain.Grants.TryGrow(1))
+            throw new ToolstackException($"domain '{_config.Name}' cannot have a grant table: raise max_grant_frames=, or end another domain.");
         ulong pages = (ulong)_config.MemoryMiB << PagesPerMebibyteShift;
         XenErrno error = Domain.AllocateMemory(pages);
         if (error != XenErrno.OK)
@@ -92,13 +87,13 @@ internal sealed class DomainLife : IDisposable
         Check(DomainControl.AllocateUnbound(Domain, out EvtchnPort storePort), "its xenstore channel");
         Check(DomainControl.AllocateUnbound(Domain, out EvtchnPort consolePort), "its console channel");
 
-        StartOfDayState start = DomainBuilder.Build(new BuildMemory(_control, Domain), kernel, new StartOfDayParameters
+        StartOfDayState start = DomainBuilder.Build(new BuildMemory(_control, Domain), images.Kernel, new StartOfDayParameters
         {
             SharedInfoAddress = Domain.SharedInfoFrame.Address,
             StoreEvtchn = storePort,
             ConsoleEvtchn = consolePort,
             CommandLine = _config.CommandLine,
-            Ramdisk = ramdisk,
+            Ramdisk = images.Ramdisk,
         });
         Check(Domain.PinInitialTables(Domain.FrameOf(start.PageTableRoot)), "its page tables");
         ApplyProcessorSettings();

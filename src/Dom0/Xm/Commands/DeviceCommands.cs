@@ -15,10 +15,10 @@ internal sealed class DeviceCommands(XmContext context)
     {
         yield return BuildBlockAttach();
         yield return BuildDetach("block-detach", "Take a disk away from a running domain.", "Its name in the guest, such as xvdb, or its number.");
-        yield return BuildList("block-list", "List the disks of a domain.", DeviceRows.Default.BlockRowArray, PrintBlocks);
+        yield return BuildList("block-list", "List the disks of a domain.", static () => DeviceRows.Default.BlockRowArray, PrintBlocks);
         yield return BuildNetworkAttach();
         yield return BuildDetach("network-detach", "Take a network interface away from a running domain.", "Its number or its MAC address.");
-        yield return BuildList("network-list", "List the network interfaces of a domain.", DeviceRows.Default.NetworkRowArray, PrintNetworks);
+        yield return BuildList("network-list", "List the network interfaces of a domain.", static () => DeviceRows.Default.NetworkRowArray, PrintNetworks);
     }
 
     private static Argument<string> Domain() => new("DOMAIN") { Description = "Its name or number." };
@@ -89,7 +89,11 @@ internal sealed class DeviceCommands(XmContext context)
         return command;
     }
 
-    private Command BuildList<TRow>(string verb, string description, JsonTypeInfo<TRow[]> rows, Action<IReadOnlyList<TRow>> print)
+    /// <param name="verb">The verb.</param>
+    /// <param name="description">What it does.</param>
+    /// <param name="rows">How rows are read; asked for when they are, for the answer takes a while.</param>
+    /// <param name="print">Prints them.</param>
+    private Command BuildList<TRow>(string verb, string description, Func<JsonTypeInfo<TRow[]>> rows, Action<IReadOnlyList<TRow>> print)
     {
         Argument<string> name = Domain();
         Option<bool> json = new("--json") { Description = "Print JSON." };
@@ -101,7 +105,7 @@ internal sealed class DeviceCommands(XmContext context)
             if (parsed.GetValue(json))
                 context.Out.WriteLine(answer);
             else
-                print(JsonSerializer.Deserialize(answer, rows) ?? []);
+                print(JsonSerializer.Deserialize(answer, rows()) ?? []);
             return ExitCode.Ok;
         });
         return command;

@@ -7,7 +7,7 @@ namespace Xen.Core;
 /// What a privileged domain's toolstack asks of the hypervisor, after domctl: create, build, start, hold, end and watch domains.
 /// Read this first if you write a toolstack.
 /// </summary>
-/// <remarks>Any thread. A domain is built while it is paused, by one thread.</remarks>
+/// <remarks>Any thread. A domain is built while it is paused, by one thread, but for the contents of its pages.</remarks>
 public sealed class DomainControl(Machine machine)
 {
     public Machine Machine => machine;
@@ -26,7 +26,9 @@ public sealed class DomainControl(Machine machine)
         return machine.TryCreateDomain(settings, out domain) ? XenErrno.OK : XenErrno.ENOMEM;
     }
 
-    /// <summary>Writes into a page of a domain that is being built. The range lies within the page.</summary>
+    /// <summary>
+    /// Writes into a page of a domain that is being built. The range lies within the page. Several threads may write, none where another does.
+    /// </summary>
     public void WritePage(Domain domain, Pfn page, int offset, ReadOnlySpan<byte> bytes)
     {
         Mfn frame = domain.FrameOf(page);

@@ -1,57 +1,36 @@
-using System.Buffers.Binary;
-
 namespace Xen.Builder.Images.Codecs;
 
-/// <summary>
-/// LZ4's legacy frame, which Linux uses: the magic number, then blocks that each unpack to at most 8 MiB, each with its packed size
-/// in front.
-/// <b>Source</b>: LZ4 frame format description, "Legacy frame"; lz4.h.
-/// </summary>
-internal static class Lz4
+/// <summary>LZ4. <b>Source</b>: lz4.h.</summary>
+internal sealed class Lz4(CodecLibrary library)
 {
-    private const uint Magic = 0x184C2102;
-    private const int MaxBlock = 8 << 20;
+    private readonly nint _decompress = library.Function("LZ4_decompress_safe");
+    private readonly nint _decompressPartial = library.Function("LZ4_decompress_safe_partial");
 
-    /// <summary>Unpacks a frame. Returns whether it filled <paramref name="unpacked"/> exactly.</summary>
-    public static unsafe bool TryUnpack(CodecLibrary library, ReadOnlySpan<byte> packed, Span<byte> unpacked)
+    /// <summary>Unpacks one block.</summary>
+    /// <returns>How many bytes it is, or a negative number if it is damaged or larger than <paramref name="unpacked"/>.</returns>
+    public unsafe int Unpack(ReadOnlySpan<byte> packed, Span<byte> unpacked)
     {
         // SAFETY: LZ4_decompress_safe reads at most the packed size and writes at most the capacity it is given: both are the lengths
         // of the pinned spans.
-        var decompress = (delegate* unmanaged<byte*, byte*, int, int, int>)library.Function("LZ4_decompress_safe");
-        while (packed.Length >= sizeof(uint))
+        var decompress = (delegate* unmanaged<byte*, byte*, int, int, int>)_decompress;
+        fixed (byte* from = packed)
+        fixed (byte* to = unpacked)
         {
-            var size = BinaryPrimitives.ReadUInt32LittleEndian(packed);
-            packed = packed[sizeof(uint)..];
-            if (size == Magic)
-            {
-                continue; // a frame begins, the first or one appended to it
-            }
-
-            if (size == 0)
-            {
-                break;
-            }
-
-            if (size > packed.Length)
-            {
-                return false;
-            }
-
-            fixed (byte* from = packed)
-            fixed (byte* to = unpacked)
-            {
-                var written = decompress(from, to, (int)size, Math.Min(unpacked.Length, MaxBlock));
-                if (written < 0 || written > unpacked.Length)
-                {
-                    return false;
-                }
-
-                unpacked = unpacked[written..];
-            }
-
-            packed = packed[(int)size..];
+            return decompress(from, to, packed.Length, unpacked.Length);
         }
+    }
 
-        return unpacked.IsEmpty;
+    /// <summary>Unpacks the beginning of a block: <paramref name="unpacked"/> is as long as what is wanted.</summary>
+    /// <returns>How many bytes there are: fewer if the block has no more. A negative number if it is damaged so far.</returns>
+    public unsafe int UnpackBeginning(ReadOnlySpan<byte> packed, Span<byte> unpacked)
+    {
+        // SAFETY: LZ4_decompress_safe_partial reads at most the packed size and writes at most the capacity, the last of its sizes: both are the
+        // lengths of the pinned spans.
+        var decompress = (delegate* unmanaged<byte*, byte*, int, int, int, int>)_decompressPartial;
+        fixed (byte* from = packed)
+        fixed (byte* to = unpacked)
+        {
+            return decompress(from, to, packed.Length, unpacked.Length, unpacked.Length);
+        }
     }
 }
