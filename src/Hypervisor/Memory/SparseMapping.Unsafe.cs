@@ -9,10 +9,6 @@ namespace Xen.Memory;
 internal sealed unsafe partial class SparseMapping : IDisposable
 {
     private const nuint HugePage = 2 << 20;
-
-    /// <summary>From here on it is not small.</summary>
-    private const nuint LargeSize = 1 << 20;
-
     private const int ProtRead = 1, ProtWrite = 2;
     private const int MapPrivate = 2, MapAnonymous = 0x20, MapNoReserve = 0x4000;
     private const int AdviseDontNeed = 4, AdviseHugePage = 14;
@@ -50,8 +46,8 @@ internal sealed unsafe partial class SparseMapping : IDisposable
     /// <summary><b>Units</b>: bytes.</summary>
     public nuint Size { get; }
 
-    /// <summary>Whether memory of this size is worth a huge page.</summary>
-    public static bool IsLarge(nuint size) => size >= LargeSize;
+    /// <summary>Whether memory of this size is made of huge pages.</summary>
+    public static bool IsLarge(nuint size) => size >= HugePage;
 
     /// <summary>Gives pages back to the host; they read as zeroes from now on. False, and nothing is done, if the host refuses.</summary>
     /// <param name="offset">Where they begin, on a page boundary.</param>

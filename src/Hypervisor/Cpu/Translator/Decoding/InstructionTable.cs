@@ -5,14 +5,23 @@ namespace Xen.Cpu;
 /// <summary>What holds of an instruction's code, whatever its operands are.</summary>
 internal static class InstructionTable
 {
-    /// <summary>By <see cref="Code"/>: whether the instruction may be re-encoded.</summary>
-    private static readonly bool[] Plain = MakePlain();
+    /// <summary>How many codes there are; a test looks whether this still is the last.</summary>
+    public const int CodeCount = (int)Code.VEX_Vsm3rnds2_xmm_xmm_xmmm128_imm8 + 1;
 
-    /// <summary>How many codes there are.</summary>
-    public static int CodeCount => Plain.Length;
+    private const byte Unknown = 0, No = 1, Yes = 2;
 
-    /// <summary>Whether the instruction stays what it is with other registers and another memory operand.</summary>
-    public static bool IsPlain(Code code) => Plain[(int)code];
+    /// <summary>By <see cref="Code"/>: whether the instruction may be re-encoded, once somebody has asked.</summary>
+    private static readonly byte[] Plain = new byte[CodeCount];
+
+    /// <summary>Whether the instruction, which is one of 64-bit code, stays what it is with other registers and another memory operand.</summary>
+    public static bool IsPlain(Code code)
+    {
+        // Several threads find out the same.
+        ref byte known = ref Plain[(int)code];
+        if (known == Unknown)
+            known = Examine(code) ? Yes : No;
+        return known == Yes;
+    }
 
     /// <summary>
     /// Other codes for what the host would take for something else, or has no general form of: TZCNT and LZCNT are BSF and BSR to a guest whose
@@ -37,18 +46,9 @@ internal static class InstructionTable
         _ => code,
     };
 
-    private static bool[] MakePlain()
-    {
-        var plain = new bool[(int)Enum.GetValues<Code>().Max() + 1];
-        foreach (Code code in Enum.GetValues<Code>())
-            plain[(int)code] = Examine(code);
-        return plain;
-    }
-
     private static bool Examine(Code code)
     {
-        if (code.Encoding() != EncodingKind.Legacy || code.IsPrivileged() || code.IsStackInstruction() || code.FlowControl() != FlowControl.Next
-            || !code.ToOpCode().Mode64 || code.ToOpCode().AddressSize == 16)
+        if (code.Encoding() != EncodingKind.Legacy || code.IsPrivileged() || code.IsStackInstruction() || code.FlowControl() != FlowControl.Next)
         {
             return false;
         }
