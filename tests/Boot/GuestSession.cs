@@ -120,6 +120,18 @@ internal sealed class GuestSession : IDisposable
         return (process.ExitCode, output.Result, error.Result);
     }
 
+    /// <summary>Waits until a node of this machine's xenstore has a value: a guest's devices connect while its shell starts.</summary>
+    public void WaitForNode(string path, string value)
+    {
+        long start = Stopwatch.GetTimestamp();
+        string seen;
+        while ((seen = Tool("xenstore-read", path).Out.TrimEnd('\n')) != value)
+        {
+            if (Stopwatch.GetElapsedTime(start) > Patience)
+                throw Failure($"{path} is '{seen}', not '{value}'");
+        }
+    }
+
     /// <summary>Waits until init runs and the shell prompts.</summary>
     public void WaitForShell()
     {

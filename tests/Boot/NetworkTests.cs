@@ -64,6 +64,7 @@ public sealed class NetworkTests
         using GuestSession guest = GuestSession.BootToShell(Kernel, "vif=['']", "extra=console=hvc0 nodhcp");
         Assert.Equal((0, guest.Name + "\n", ""), guest.Tool("xenstore-read", "/local/domain/1/name"));
         Assert.Contains("vif", guest.Tool("xenstore-list", "/local/domain/1/device").Out, StringComparison.Ordinal);
+        guest.WaitForNode("/local/domain/0/backend/vif/1/0/state", "4");
         Assert.Contains("state = \"4\"", guest.Tool("xenstore-ls", "/local/domain/0/backend/vif/1").Out, StringComparison.Ordinal);
         Assert.Equal(0, guest.Tool("xenstore-write", "/tool/test", "written").Code);
         Assert.Equal("written\n", guest.Tool("xenstore-read", "/tool/test").Out);
