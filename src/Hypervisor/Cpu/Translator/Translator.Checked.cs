@@ -27,8 +27,11 @@ public sealed partial class Translator
         init => _superblock.ReadsTimeStamps = value;
     }
 
-    /// <summary>Called before a frame is first written through a translation.</summary>
-    internal Action<Mfn>? FrameWritten { get; set; }
+    /// <summary>Where it is to write instead of the guest's memory.</summary>
+    internal ShadowFrames? Shadows { get; init; }
+
+    /// <summary>Whether the frames that it writes may have other addresses, which the block reads.</summary>
+    internal bool MindsAliases { get; set; }
 
     /// <summary>Takes requests and chooses the kind of code; for each block anew. True: the run is over.</summary>
     internal bool PrepareChecked(out CpuExit exit)
@@ -79,5 +82,16 @@ public sealed partial class Translator
                     return CheckedEnd.Interpret;
             }
         }
+    }
+
+    /// <summary>The copy of a frame, if there is one or is to be one. False: there is no room for it.</summary>
+    private bool TryMapShadow(SoftTlb tlb, Mfn frame, bool write, ref nint host)
+    {
+        nint original = host;
+        if (!Shadows!.TryMap(frame, write, ref host, out bool isNew))
+            return false;
+        if (isNew && MindsAliases)
+            tlb.DropPage(original);
+        return true;
     }
 }

@@ -165,10 +165,11 @@ public sealed partial class Translator
         bool code = _state.Code.HasCode(translation.Frame);
         if (write && code)
             return false;
-        if (write)
-            FrameWritten?.Invoke(translation.Frame);
-        bool writable = translation.Writable && !code && (write || FrameWritten is null);
-        tlb.Fill(address, _state.Memory.HostBase + (nint)translation.Frame.Address, writable);
+        nint host = _state.Memory.HostBase + (nint)translation.Frame.Address;
+        if (Shadows is not null && !TryMapShadow(tlb, translation.Frame, write, ref host))
+            return false;
+        bool writable = translation.Writable && !code && (write || Shadows is null);
+        tlb.Fill(address, host, writable);
         return true;
     }
 }
