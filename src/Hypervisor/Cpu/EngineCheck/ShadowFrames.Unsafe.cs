@@ -13,26 +13,23 @@ internal sealed unsafe class ShadowFrames : IDisposable
     /// <summary>Frames that one block may write.</summary>
     private const int Capacity = 1024;
 
-    private const int Pair = 2 * Page.Size;
-
     private readonly MachineMemory _memory;
     private readonly Dictionary<Mfn, int> _numbers = [];
 
-    /// <summary>Pairs of pages: the one that is written, and what the frame was.</summary>
     private byte* _pages;
 
     public ShadowFrames(MachineMemory memory)
     {
         // SAFETY: page-aligned memory of the given size; freed once, in Dispose, when the engine that has addresses of it has stopped.
         _memory = memory;
-        _pages = (byte*)NativeMemory.AlignedAlloc(Capacity * Pair, Page.Size);
+        _pages = (byte*)NativeMemory.AlignedAlloc(Capacity * Page.Size, Page.Size);
     }
 
     /// <summary>Where all copies lie.</summary>
     public nint Start => (nint)_pages;
 
     /// <summary>Behind the last copy.</summary>
-    public nint End => (nint)(_pages + (Capacity * Pair));
+    public nint End => (nint)(_pages + (Capacity * Page.Size));
 
     /// <summary>Forgets all copies.</summary>
     public void Clear() => _numbers.Clear();
@@ -45,7 +42,7 @@ internal sealed unsafe class ShadowFrames : IDisposable
     /// <returns>False: there is no room for one more copy.</returns>
     public bool TryMap(Mfn frame, bool write, ref nint host, out bool isNew)
     {
-        // SAFETY: numbers are below Capacity; both pages of a pair are within the memory.
+        // SAFETY: numbers are below Capacity.
         isNew = false;
         if (!_numbers.TryGetValue(frame, out int number))
         {
@@ -56,35 +53,34 @@ internal sealed unsafe class ShadowFrames : IDisposable
                 return false;
             _numbers.Add(frame, number);
             isNew = true;
-            _memory.Frame(frame).CopyTo(Original(number));
-            Original(number).CopyTo(Copy(number));
+            _memory.Frame(frame).CopyTo(Copy(number));
         }
 
-        host = (nint)(_pages + (number * Pair));
+        host = (nint)(_pages + (number * Page.Size));
         return true;
     }
 
-    /// <summary>Whether the interpreter has written what the translator has, and nothing else.</summary>
+    /// <summary>Whether the interpreter has written what the translator has. Also false if somebody else has written one of the frames meanwhile.</summary>
     public bool Agree(WriteLog log, out string? difference)
     {
         difference = null;
-        foreach (WriteLog.Write write in log.Writes)
-        {
-            ReadOnlySpan<byte> now = _memory.Frame(write.Frame).Slice(write.Offset, write.Size);
-            if (_numbers.TryGetValue(write.Frame, out int number))
-                now.CopyTo(Original(number)[write.Offset..]);
-            else if (!now.SequenceEqual(log.Before(write)))
-                difference = $"the interpreter has written {Convert.ToHexString(now)} to frame {write.Frame} at {write.Offset:x}, the translator nothing";
-        }
-
         foreach ((Mfn frame, int number) in _numbers)
         {
-            Span<byte> translated = Copy(number), interpreted = Original(number);
-            if (translated.SequenceEqual(interpreted))
+            Span<byte> translated = Copy(number), now = _memory.Frame(frame);
+            if (translated.SequenceEqual(now))
                 continue;
-            int at = translated.CommonPrefixLength(interpreted) & ~7;
+            int at = translated.CommonPrefixLength(now) & ~7;
             difference = $"memory differs in frame {frame} at {at:x}: the translator has {Convert.ToHexString(translated.Slice(at, 8))}, "
-                + $"the interpreter {Convert.ToHexString(interpreted.Slice(at, 8))}";
+                + $"the interpreter {Convert.ToHexString(now.Slice(at, 8))}";
+        }
+
+        foreach (WriteLog.Write write in log.Writes)
+        {
+            if (_numbers.ContainsKey(write.Frame))
+                continue;
+            ReadOnlySpan<byte> now = _memory.Frame(write.Frame).Slice(write.Offset, write.Size);
+            if (!now.SequenceEqual(log.Before(write)))
+                difference = $"the interpreter has written {Convert.ToHexString(now)} to frame {write.Frame} at {write.Offset:x}, the translator nothing";
         }
 
         return difference is null;
@@ -97,7 +93,5 @@ internal sealed unsafe class ShadowFrames : IDisposable
     }
 
     // SAFETY: see TryMap.
-    private Span<byte> Copy(int number) => new(_pages + (number * Pair), Page.Size);
-
-    private Span<byte> Original(int number) => new(_pages + (number * Pair) + Page.Size, Page.Size);
+    private Span<byte> Copy(int number) => new(_pages + (number * Page.Size), Page.Size);
 }

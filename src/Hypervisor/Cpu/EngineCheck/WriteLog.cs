@@ -14,7 +14,7 @@ internal sealed class WriteLog(MachineMemory memory)
     private int _used;
 
     /// <summary>The writes, in order. One may be named that did not happen, or changed nothing.</summary>
-    public IReadOnlyList<Write> Writes => _writes;
+    public List<Write> Writes => _writes;
 
     public void Clear()
     {
