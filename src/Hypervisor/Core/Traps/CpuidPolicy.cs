@@ -44,7 +44,7 @@ internal static class CpuidPolicy
         1 => new CpuidLeaf(Signature, ((uint)CpuFeatures.ClflushLineSize << 8) | ((uint)vcpu << 25), (uint)features.Leaf1Ecx | HypervisorPresent, (uint)features.Leaf1Edx | Apic),
         2 => new CpuidLeaf(0x00FE_FF01, 0xF0, 0, 0), // "see leaf 4"
         4 => ReadCache(subleaf),
-        7 when subleaf == 0 => new CpuidLeaf(0, (uint)features.Leaf7Ebx, 0, 0),
+        7 when subleaf == 0 => new CpuidLeaf(0, (uint)features.Leaf7Ebx, (uint)features.Leaf7Ecx, 0),
         >= XenBase and <= XenBase + CpuidLeaves.MaxNumLeaves => ReadXen(leaf - XenBase, subleaf),
         0x8000_0000 => new CpuidLeaf(MaxExtended, 0, 0, 0),
         0x8000_0001 => new CpuidLeaf(0, 0, (uint)features.Extended1Ecx, (uint)features.Extended1Edx),

@@ -61,7 +61,7 @@ public sealed unsafe partial class Translator
         context->Engine = GCHandle.ToIntPtr(_handle = GCHandle.Alloc(this, GCHandleType.Weak));
         context->MissHandler = (nint)(delegate* unmanaged<VcpuContext*, ulong, ulong, nint>)&OnMiss;
         context->TimeStampHandler = (nint)(delegate* unmanaged<VcpuContext*, ulong>)&OnReadTimeStamp;
-        for (int i = 0; i < 5; i++)
+        for (int i = 0; i < 6; i++)
             context->PageMasks[i] = ~Abi.Page.OffsetMask | ((1ul << i) - 1);
         for (int i = 0; i < 3; i++)
             context->BitMasks[i] = (16ul << i) - 1;

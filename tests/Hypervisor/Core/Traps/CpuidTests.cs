@@ -21,7 +21,7 @@ public sealed class CpuidTests
     [Fact]
     public void TheTscsFactors_MakeNanosecondsOfTicks()
     {
-        CpuidLeaf factors = CpuidPolicy.Read(CpuFeatures.Interpreter, 0, CpuidLeaves.Tsc, 1);
+        CpuidLeaf factors = CpuidPolicy.Read(CpuFeatures.OfHost, 0, CpuidLeaves.Tsc, 1);
         UInt128 nanoseconds = ((UInt128)(123_456_789ul << (int)factors.Edx) * factors.Ecx) >> 32;
         Assert.Equal(123_456_789ul, (ulong)nanoseconds);
     }
@@ -30,13 +30,13 @@ public sealed class CpuidTests
     public void Features_AreTheEngines_WithAHypervisor()
     {
         CpuidLeaf leaf = Read(1);
-        Assert.Equal((uint)CpuFeatures.Interpreter.Leaf1Edx, leaf.Edx & (uint)CpuFeatures.Interpreter.Leaf1Edx);
+        Assert.Equal((uint)CpuFeatures.OfHost.Leaf1Edx, leaf.Edx & (uint)CpuFeatures.OfHost.Leaf1Edx);
         Assert.Equal(1u << 31, leaf.Ecx & (1u << 31));
         const uint Xsave = 1u << 26, Osxsave = 1u << 27, Avx = 1u << 28, Monitor = 1u << 3;
         Assert.Equal(0u, leaf.Ecx & (Xsave | Osxsave | Avx | Monitor));
         const uint Pse = 1u << 3, Sep = 1u << 11, Mtrr = 1u << 12, Pge = 1u << 13;
         Assert.Equal(0u, leaf.Edx & (Pse | Sep | Mtrr | Pge));
-        Assert.Equal((uint)CpuFeatures.Interpreter.Extended1Edx, Read(0x8000_0001).Edx);
+        Assert.Equal((uint)CpuFeatures.OfHost.Extended1Edx, Read(0x8000_0001).Edx);
     }
 
     [Fact]
@@ -52,7 +52,7 @@ public sealed class CpuidTests
     public void ApicIds_DifferByVcpu()
     {
         Assert.Equal(0u, Read(1).Ebx >> 24);
-        Assert.Equal(6u, CpuidPolicy.Read(CpuFeatures.Interpreter, 3, 1, 0).Ebx >> 24);
+        Assert.Equal(6u, CpuidPolicy.Read(CpuFeatures.OfHost, 3, 1, 0).Ebx >> 24);
     }
 
     [Theory]
@@ -64,7 +64,7 @@ public sealed class CpuidTests
     [InlineData(uint.MaxValue)]
     public void LeavesBeyondTheLast_AreZero(uint leaf) => Assert.Equal(default, Read(leaf));
 
-    private static CpuidLeaf Read(uint leaf) => CpuidPolicy.Read(CpuFeatures.Interpreter, 0, leaf, 0);
+    private static CpuidLeaf Read(uint leaf) => CpuidPolicy.Read(CpuFeatures.OfHost, 0, leaf, 0);
 
     private static string Text(params ReadOnlySpan<uint> words)
     {

@@ -16,14 +16,18 @@ internal static class SequenceCodes
         (Of("vectors"), 4),
         (Of("floats"), 3),
         (Of("string comparisons"), 1),
+        (Of("new integers"), 4),
+        (Of("ciphers"), 1),
     ];
 
-    private static readonly int Sum = Families.Sum(static family => family.Weight);
+    private static readonly (Code[] Codes, int Weight)[] Present = [.. Families.Where(static family => family.Codes.Length > 0)];
+
+    private static readonly int Sum = Present.Sum(static family => family.Weight);
 
     public static Code Pick(SiliconRandom random)
     {
         int at = random.Below(Sum);
-        foreach ((Code[] codes, int weight) in Families)
+        foreach ((Code[] codes, int weight) in Present)
         {
             if ((at -= weight) < 0)
                 return codes[random.Below(codes.Length)];
