@@ -11,7 +11,7 @@ namespace Xen.Cpu;
 /// <param name="LeafDEax">Leaf 0xD, subleaf 1, eax.</param>
 /// <param name="Extended1Edx">Leaf 0x80000001, edx, without the bits that repeat leaf 1.</param>
 /// <param name="Extended1Ecx">Leaf 0x80000001, ecx.</param>
-public sealed record CpuFeatures(
+public sealed partial record CpuFeatures(
     Leaf1Edx Leaf1Edx,
     Leaf1Ecx Leaf1Ecx,
     Leaf7Ebx Leaf7Ebx,

@@ -9,6 +9,6 @@ public sealed partial class Domain
     public void Cpuid(VcpuState vcpu, uint leaf, uint subleaf, out uint eax, out uint ebx, out uint ecx, out uint edx)
     {
         int number = Array.FindIndex(_vcpus, candidate => candidate.State == vcpu);
-        (eax, ebx, ecx, edx) = CpuidPolicy.Read(CpuFeatures.OfHost, Math.Max(number, 0), leaf, subleaf);
+        (eax, ebx, ecx, edx) = CpuidPolicy.Read(Features, Math.Max(number, 0), leaf, subleaf);
     }
 }

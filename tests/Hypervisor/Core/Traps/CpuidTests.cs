@@ -49,6 +49,26 @@ public sealed class CpuidTests
     }
 
     [Fact]
+    public void HiddenFeatures_AreNotShown_NorWhatNeedsThem()
+    {
+        CpuFeatures all = CpuFeatures.OfHost.Union(CpuFeatures.None with { Leaf7Ebx = Leaf7Ebx.Bmi1, Leaf1Ecx = Leaf1Ecx.Aes });
+        CpuFeatures left = all.Hide(CpuFeatures.None with { Leaf1Ecx = Leaf1Ecx.Ssse3, Leaf7Ebx = Leaf7Ebx.Bmi1 });
+        Assert.Equal(Leaf1Ecx.None, left.Leaf1Ecx & (Leaf1Ecx.Ssse3 | Leaf1Ecx.Sse41 | Leaf1Ecx.Sse42 | Leaf1Ecx.Avx | Leaf1Ecx.Fma));
+        Assert.Equal(Leaf1Ecx.Sse3 | Leaf1Ecx.Popcnt | Leaf1Ecx.Aes, left.Leaf1Ecx & (Leaf1Ecx.Sse3 | Leaf1Ecx.Popcnt | Leaf1Ecx.Aes));
+        Assert.Equal(Leaf7Ebx.Erms, left.Leaf7Ebx & (Leaf7Ebx.Erms | Leaf7Ebx.Bmi1 | Leaf7Ebx.Avx2));
+    }
+
+    [Fact]
+    public void HiddenFeatures_OfADomain_AreThoseOfItsSettings()
+    {
+        var settings = new DomainSettings("guest", 1, 64) { HiddenFeatures = CpuFeatures.None with { Leaf1Ecx = Leaf1Ecx.Popcnt } };
+        using var machine = new Machine(new MachineConfig(4096, 1, CpuEngines.FactoryOf(CpuEngines.Interpreter)));
+        Assert.Equal(XenErrno.OK, new DomainControl(machine).Create(settings, out Domain? domain));
+        domain!.Cpuid(domain.Vcpus[0].State, 1, 0, out _, out _, out uint ecx, out _);
+        Assert.Equal((uint)Leaf1Ecx.Sse42, ecx & (uint)(Leaf1Ecx.Sse42 | Leaf1Ecx.Popcnt));
+    }
+
+    [Fact]
     public void ApicIds_DifferByVcpu()
     {
         Assert.Equal(0u, Read(1).Ebx >> 24);
