@@ -32,8 +32,9 @@ public sealed class CpuidTests
         CpuidLeaf leaf = Read(1);
         Assert.Equal((uint)CpuFeatures.OfHost.Leaf1Edx, leaf.Edx & (uint)CpuFeatures.OfHost.Leaf1Edx);
         Assert.Equal(1u << 31, leaf.Ecx & (1u << 31));
-        const uint Xsave = 1u << 26, Osxsave = 1u << 27, Avx = 1u << 28, Monitor = 1u << 3;
-        Assert.Equal(0u, leaf.Ecx & (Xsave | Osxsave | Avx | Monitor));
+        const uint Osxsave = 1u << 27, Monitor = 1u << 3;
+        Assert.Equal(0u, leaf.Ecx & (Osxsave | Monitor));
+        Assert.Equal((uint)CpuFeatures.OfHost.Leaf1Ecx, leaf.Ecx & ~(uint)Leaf1Ecx.Hypervisor);
         const uint Pse = 1u << 3, Sep = 1u << 11, Mtrr = 1u << 12, Pge = 1u << 13;
         Assert.Equal(0u, leaf.Edx & (Pse | Sep | Mtrr | Pge));
         Assert.Equal((uint)CpuFeatures.OfHost.Extended1Edx, Read(0x8000_0001).Edx);

@@ -10,7 +10,7 @@ internal static class GoldenSequences
 
     public static IReadOnlyList<(string Name, Action<Assembler> Code)> All { get; } =
     [
-        .. Registers(), .. Memory(), .. LiveFlags(), .. Stack(), .. Flow(), .. Groups(), .. Special(), .. Vectors(), .. Encoded(), .. Interpreted(),
+        .. Registers(), .. Memory(), .. LiveFlags(), .. Stack(), .. Flow(), .. Groups(), .. Special(), .. Vectors(), .. Encoded(), .. Interpreted(), .. Extended(),
     ];
 
     private static (string, Action<Assembler>)[] Registers() =>
@@ -167,6 +167,20 @@ internal static class GoldenSequences
         ("pushfq ends a block before itself", a => { a.inc(rax); a.pushfq(); }),
         ("x87", a => a.fld1()),
         ("cmpxchg of AH with memory", a => a.cmpxchg(__byte_ptr[rbx], ah)),
+    ];
+
+    /// <summary>What hosts with AVX translate: only they look at these sections.</summary>
+    private static (string, Action<Assembler>)[] Extended() => !CpuFeatures.OfHost.Has(Leaf1Ecx.Avx) ? [] :
+    [
+        ("avx: registers of 128 bits", a => a.vpaddd(xmm1, xmm2, xmm3)),
+        ("avx: registers of 256 bits are noted once", a => { a.vaddps(ymm1, ymm2, ymm3); a.vmulps(ymm4, ymm1, ymm1); }),
+        ("avx: vzeroupper, and in use again", a => { a.vxorps(ymm0, ymm0, ymm0); a.vzeroupper(); a.vmovaps(ymm1, ymm0); }),
+        ("avx: unaligned load of 256 bits", a => Dead(a, () => a.vmovdqu(ymm0, __ymmword_ptr[rbx + 8]))),
+        ("avx: aligned store of 256 bits", a => Dead(a, () => a.vmovdqa(__ymmword_ptr[r10], ymm9))),
+        ("avx: aligned store, flags alive", a => a.vmovdqa(__ymmword_ptr[rbx], ymm0)),
+        ("avx: loads that share a check", a => Dead(a, () => { a.vmovdqu(ymm0, __ymmword_ptr[rsi]); a.vmovdqu(ymm1, __ymmword_ptr[rsi + 32]); })),
+        ("avx: displaced register of a vector instruction", a => a.vpinsrd(xmm0, xmm1, r10d, 1)),
+        ("avx: masked moves are the interpreter's", a => a.vpmaskmovd(ymm0, ymm1, __ymmword_ptr[rbx])),
     ];
 
     /// <summary>Lets the flags be dead behind what stands before.</summary>

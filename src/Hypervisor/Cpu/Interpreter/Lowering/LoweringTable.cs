@@ -43,6 +43,7 @@ internal static class LoweringTable
         FloatLowering.Register(table);
         ExtendedVectorLowering.Register(table);
         X87Lowering.Register(table);
+        ExtendedLowering.Register(table);
         return table;
     }
 

@@ -9,8 +9,10 @@ internal static class SiliconLowering
     public static bool TryLower(in Instruction instruction, BlockDecoder block)
     {
         SiliconKind kind = InstructionSets.KindOf(instruction.Code);
-        if (kind == SiliconKind.None || block.Host is not { } host)
+        if (kind == SiliconKind.None || block.Host is not { } host || instruction.Mnemonic is Mnemonic.Vzeroupper or Mnemonic.Vzeroall)
             return false;
+        if (kind == SiliconKind.Extended)
+            ExtendedLowering.EmitCheck(in instruction, block);
         if (kind != SiliconKind.General)
             VectorLowering.EmitCheck(in instruction, block);
         int thunk = host.Add(in instruction, kind);

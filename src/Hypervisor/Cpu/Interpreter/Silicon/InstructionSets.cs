@@ -69,12 +69,12 @@ internal static class InstructionSets
         };
     }
 
-    /// <summary>Faults element by element, control registers, the state of all registers.</summary>
+    /// <summary>Faults element by element, MXCSR.</summary>
     private static bool NeedsCare(Mnemonic mnemonic) => mnemonic is
         Mnemonic.Vmaskmovps or Mnemonic.Vmaskmovpd or Mnemonic.Vpmaskmovd or Mnemonic.Vpmaskmovq or Mnemonic.Vmaskmovdqu
         or Mnemonic.Vpgatherdd or Mnemonic.Vpgatherdq or Mnemonic.Vpgatherqd or Mnemonic.Vpgatherqq
         or Mnemonic.Vgatherdps or Mnemonic.Vgatherdpd or Mnemonic.Vgatherqps or Mnemonic.Vgatherqpd
-        or Mnemonic.Vldmxcsr or Mnemonic.Vstmxcsr or Mnemonic.Vzeroupper or Mnemonic.Vzeroall;
+        or Mnemonic.Vldmxcsr or Mnemonic.Vstmxcsr;
 
     private static bool IsBaseline(CpuidFeature feature) => feature is CpuidFeature.SSE or CpuidFeature.SSE2 or CpuidFeature.SSE3 or CpuidFeature.SSSE3
         or CpuidFeature.SSE4_1 or CpuidFeature.SSE4_2;

@@ -20,8 +20,8 @@ internal sealed class InstructionClassifier
 
     /// <summary>Fills in everything but what depends on the neighbours.</summary>
     /// <param name="guest">Its code is set.</param>
-    /// <param name="floatingPoint">Whether SSE instructions may be executed; otherwise the interpreter raises #NM.</param>
-    public void Classify(ref GuestInstruction guest, bool floatingPoint)
+    /// <param name="variant">Whether vector instructions may be executed; otherwise the interpreter raises #NM, or #UD.</param>
+    public void Classify(ref GuestInstruction guest, BlockVariant variant)
     {
         guest.Code.Code = InstructionTable.Substitute(guest.Code.Code);
         ref readonly Instruction code = ref guest.Code;
@@ -29,7 +29,7 @@ internal sealed class InstructionClassifier
         guest.Operand = default;
         guest.Stack = default;
         guest.Kind = KindOf(in code);
-        if (guest.Kind is InstructionKind.Plain && !floatingPoint && UsesVector(in code))
+        if (guest.Kind is InstructionKind.Plain && !IsEnabled(in code, variant))
             guest.Kind = InstructionKind.Interpret;
         if (guest.Kind is not (InstructionKind.Interpret or InstructionKind.Nothing or InstructionKind.Address or InstructionKind.RepeatString))
             AddAccesses(ref guest);
@@ -166,6 +166,13 @@ internal sealed class InstructionClassifier
     }
 
     private static bool IsPlainRegister(Register register) => register.IsGPR() || register is (>= Register.XMM0 and <= Register.XMM15) or (>= Register.YMM0 and <= Register.YMM15);
+
+    private static bool IsEnabled(in Instruction code, BlockVariant variant)
+    {
+        if ((variant & BlockVariant.TaskSwitched) != 0 && UsesVector(in code))
+            return false;
+        return (variant & BlockVariant.Extended) != 0 || InstructionSets.KindOf(code.Code) != SiliconKind.Extended;
+    }
 
     private static bool UsesVector(in Instruction code)
     {

@@ -30,6 +30,9 @@ internal sealed partial class BlockEmitter
 
         if (rotated != HostRegister.None)
             _emitter.Rotate(rotated, ByteRotation);
+        bool extended = InstructionSets.KindOf(code.Code) == SiliconKind.Extended;
+        if (extended)
+            NoteUpperHalves(in code);
         Encode(in code);
         if (rotated != HostRegister.None)
             _emitter.Rotate(rotated, BackRotation);

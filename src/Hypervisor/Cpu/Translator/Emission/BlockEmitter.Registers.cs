@@ -74,6 +74,19 @@ internal sealed partial class BlockEmitter
         return count;
     }
 
+    /// <summary>
+    /// Says whether the upper halves of vector registers are in use, before the first instruction of a block that may write them, and at each that clears them:
+    /// so that the ways in and out need not look at them.
+    /// </summary>
+    private void NoteUpperHalves(in Instruction code)
+    {
+        bool clears = code.Mnemonic is Mnemonic.Vzeroupper or Mnemonic.Vzeroall;
+        if (!clears && (_upperHalvesAreNoted || !code.HasYmm()))
+            return;
+        _emitter.Store(HostAddress.Context(ContextOffsets.UpperHalvesInUse), clears ? 0 : 1, wide: false);
+        _upperHalvesAreNoted = !clears;
+    }
+
     private static HostRegister FreeForResult(ReadOnlySpan<Displaced> displaced)
     {
         foreach (Displaced other in displaced)
