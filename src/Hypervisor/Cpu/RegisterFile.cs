@@ -82,4 +82,10 @@ public struct RegisterFile
     public ulong Fdp;
 
     public X87Registers X87;
+
+    /// <summary>Bits 255 to 128 of ymm0 to ymm15; all zero unless <see cref="UpperHalvesInUse"/>.</summary>
+    public XmmRegisters UpperHalves;
+
+    /// <summary>1: <see cref="UpperHalves"/> may be other than zero; else 0.</summary>
+    public uint UpperHalvesInUse;
 }

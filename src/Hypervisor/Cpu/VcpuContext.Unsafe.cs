@@ -54,7 +54,7 @@ internal struct VcpuContext
     /// <summary>Where indirect branches of the current kind of code go.</summary>
     public ulong JumpTable;
 
-    /// <summary>Masks for PEXT: the page number of an address and the bits that must be zero with an alignment of 1, 2, 4, 8, 16 bytes.</summary>
+    /// <summary>Masks for PEXT: the page number of an address and the bits that must be zero with an alignment of 1, 2, 4, 8, 16, 32 bytes.</summary>
     public AlignmentMasks PageMasks;
 
     /// <summary>The bits of a bit's number that count within 16, 32, 64 bits.</summary>
@@ -68,8 +68,14 @@ internal struct VcpuContext
 
     public uint HostMxcsr;
 
+    /// <summary>1: the upper halves in the registers may be other than zero, though they may not be in use any more.</summary>
+    public uint UpperHalvesStored;
+
     public TlbMemory KernelTlb;
     public TlbMemory UserTlb;
+
+    /// <summary>What <see cref="HostExecutor"/> hands to an instruction.</summary>
+    public SiliconOperands Silicon;
 
     [InlineArray(3)]
     public struct OperandMasks
@@ -77,7 +83,7 @@ internal struct VcpuContext
         private ulong _word;
     }
 
-    [InlineArray(5)]
+    [InlineArray(6)]
     public struct AlignmentMasks
     {
         private ulong _byte;

@@ -1,3 +1,4 @@
+using Xen.Cpu;
 using Xen.Toolstack;
 
 namespace Xen.Dom0.Tests.Config;
@@ -126,6 +127,20 @@ public sealed class DomainConfigTests : IDisposable
     [InlineData("builder = 'hvm'", "paravirtual guests only")]
     [InlineData("type = 'pvh'", "paravirtual guests only")]
     [InlineData("cpu_engine = 'magic'", "cpu_engine must be 'translator' or 'interpreter'")]
+    [InlineData("cpuid = 1", "cpuid must be a string like \"host,avx2=0\"")]
+    [InlineData("cpuid = [1]", "cpuid must be a string like")]
+    [InlineData("cpuid = 'avx2=0'", "cfg:1: cpuid must begin with 'host', like \"host,avx2=0\", and begins with 'avx2=0'.")]
+    [InlineData("cpuid = 'host,popcnt=0,popcont=0'", "cfg:1: cpuid is wrong in part 3, 'popcont=0', which names no processor feature: perhaps 'popcnt' is meant.")]
+    [InlineData("cpuid = 'host,quetzalcoatl=0'", "names no processor feature: see xmdomain.cfg(5).")]
+    [InlineData("cpuid = 'host,sse3'", "part 2, 'sse3', which is not name=0: write it like avx2=0.")]
+    [InlineData("cpuid = 'host,sse3=2'", "whose value must be 0 (hide it), 1 (it must be there), or x, k, s (leave it).")]
+    [InlineData("cpuid = 'host,avx512f=1'", "part 2, 'avx512f=1', which no guest can have on this host: remove it.")]
+    [InlineData("cpuid = 'host,hypervisor=0'", "which paravirtual kernels rely on: remove it.")]
+    [InlineData("cpuid = 'host,family=6'", "which is a number that is the same for all guests: remove it.")]
+    [InlineData("cpuid = ['1-ecx']", "'1-ecx', which is not leaf:register=bits")]
+    [InlineData("cpuid = ['1:ecx=0']", "'ecx=0', which is not a register with 32 characters of 0, 1, x, k and s")]
+    [InlineData("cpuid = ['0:eax=0xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx']", "for eax of leaf 0x0, which lists no features")]
+    [InlineData("cpuid = ['1:edx=x1xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx']", "for edx of leaf 0x1: a bit that is 1 there is a feature that no guest can have on this host; make it x.")]
     [InlineData("kernel = 'missing'", "missing does not exist: correct the path.")]
     [InlineData("kernel = '../.cache/vmlinuz'", "run ./demo or scripts/fetch-guests")]
     [InlineData("kernel = '.'", "is a folder")]
@@ -138,6 +153,24 @@ public sealed class DomainConfigTests : IDisposable
         ToolstackException e = Assert.Throws<ToolstackException>(() => Read(line + kernel));
         Assert.Contains(expected, e.Message, StringComparison.Ordinal);
         Assert.DoesNotContain('\n', e.Message);
+    }
+
+    [Theory]
+    [InlineData("''")]
+    [InlineData("[]")]
+    [InlineData("'host'")]
+    [InlineData("'host,avx512f=0,osxsave=1,sse3=x,sse2=1,popcnt=s'")]
+    [InlineData("['1:ecx=xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx,edx=xxxxxx1xxxxxxxxxxxxxxxxxxxxxxxxx']")]
+    public void Read_CpuidThatHidesNothing_IsTheHostsProcessor(string value) =>
+        Assert.Equal(CpuFeatures.None, Read($"kernel = 'vmlinuz'\ncpuid = {value}").HiddenCpuFeatures);
+
+    [Theory]
+    [InlineData("'host,sse4.2=0, popcnt=0,erms=0'")]
+    [InlineData("['1:ecx=xxxxxxxx0xx0xxxxxxxxxxxxxxxxxxxx', '0x7,0:ebx=xxxxxxxxxxxxxxxxxxxxxx0xxxxxxxxx']")]
+    public void Read_Cpuid_NamesWhatIsHidden(string value)
+    {
+        CpuFeatures expected = CpuFeatures.None with { Leaf1Ecx = Leaf1Ecx.Sse42 | Leaf1Ecx.Popcnt, Leaf7Ebx = Leaf7Ebx.Erms };
+        Assert.Equal(expected, Read($"kernel = 'vmlinuz'\ncpuid = {value}").HiddenCpuFeatures);
     }
 
     [Fact]

@@ -61,3 +61,11 @@ public sealed class SiliconTestsOnInterpreter(ITestOutputHelper output) : Silico
 /// <summary>One at a time: the guest's addresses are mapped in this process.</summary>
 [Collection("the host's processor")]
 public sealed class SiliconTestsOnTranslator(ITestOutputHelper output) : SiliconTests(CpuEngines.Translator, output);
+
+public sealed class ExtendedStateTestsOnInterpreter() : ExtendedStateTests(CpuEngines.Interpreter);
+
+public sealed class ExtendedStateTestsOnTranslator() : ExtendedStateTests(CpuEngines.Translator);
+
+public sealed class XsaveTestsOnInterpreter() : XsaveTests(CpuEngines.Interpreter);
+
+public sealed class XsaveTestsOnTranslator() : XsaveTests(CpuEngines.Translator);

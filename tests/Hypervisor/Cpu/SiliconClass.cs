@@ -4,7 +4,7 @@ namespace Xen.Cpu.Tests;
 
 /// <summary>A family of instructions for the silicon tests: which codes, and what has to be said about them.</summary>
 /// <param name="Name">For reports and the choice of a seed.</param>
-/// <param name="Includes">Whether a code belongs to it. Only codes of 64-bit mode with legacy encoding that a program may execute are asked for.</param>
+/// <param name="Includes">Whether a code belongs to it. Only codes of 64-bit mode with legacy or VEX encoding that a program may execute are asked for.</param>
 /// <param name="Weight">Share of the instances.</param>
 internal sealed record SiliconClass(string Name, Func<Code, bool> Includes, int Weight = 1)
 {
@@ -21,7 +21,7 @@ internal sealed record SiliconClass(string Name, Func<Code, bool> Includes, int 
     public SiliconForgive? Forgive { get; init; }
 
     /// <summary>All classes. Add yours here.</summary>
-    public static IReadOnlyList<SiliconClass> All { get; } = [.. SiliconIntegerClasses.All, .. SiliconVectorClasses.All, .. SiliconX87Classes.All];
+    public static IReadOnlyList<SiliconClass> All { get; } = [.. SiliconIntegerClasses.All, .. SiliconVectorClasses.All, .. SiliconX87Classes.All, .. SiliconHostClasses.All];
 
     /// <summary>All codes of the class.</summary>
     public Code[] Codes() => [.. Enum.GetValues<Code>().Where(code => IsCandidate(code) && Includes(code))];
@@ -41,7 +41,7 @@ internal sealed record SiliconClass(string Name, Func<Code, bool> Includes, int 
     private static bool IsCandidate(Code code)
     {
         OpCodeInfo info = code.ToOpCode();
-        return info.IsInstruction && info.Mode64 && info.Encoding == EncodingKind.Legacy && !info.IsPrivileged && !info.IsInputOutput;
+        return info.IsInstruction && info.Mode64 && info.Encoding is EncodingKind.Legacy or EncodingKind.VEX && !info.IsPrivileged && !info.IsInputOutput;
     }
 }
 

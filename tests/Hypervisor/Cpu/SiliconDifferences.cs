@@ -17,6 +17,8 @@ internal static class SiliconDifferences
                 Say(text, GprNames[i], native.Gpr[i].ToString("x", CultureInfo.InvariantCulture), interpreted.Gpr[i].ToString("x", CultureInfo.InvariantCulture));
             if (interpreted.Xmm[i] != native.Xmm[i])
                 Say(text, $"xmm{i}", $"{native.Xmm[i]}", $"{interpreted.Xmm[i]}");
+            if (interpreted.UpperHalves[i] != native.UpperHalves[i])
+                Say(text, $"upper half of ymm{i}", $"{native.UpperHalves[i]}", $"{interpreted.UpperHalves[i]}");
         }
 
         ulong mask = ~Undefined(instruction.RflagsUndefined);

@@ -71,6 +71,8 @@ internal sealed class SiliconGenerator(SiliconRandom random, Action<ulong, ulong
         var decoder = Decoder.Create(64, bytes);
         decoder.IP = address;
         decoder.Decode(out made.Instruction);
+        if (made.Instruction.IsInvalid)
+            return null; // registers that must differ
         Fill(ref made.Registers);
         made.Registers.Rip = address;
         if (!AimMemoryOperand(in made.Instruction, ref made.Registers))
@@ -95,6 +97,9 @@ internal sealed class SiliconGenerator(SiliconRandom random, Action<ulong, ulong
         r.Rflags = 0x202 | (random.Next() & LazyFlags.All);
         for (int i = 0; i < 16; i++)
             r.Xmm[i] = Vector128.Create(random.Value(), random.Value()).AsByte();
+        r.UpperHalvesInUse = CpuFeatures.OfHost.Has(Leaf1Ecx.Avx) && !random.OneIn(4) ? 1u : 0;
+        for (int i = 0; r.UpperHalvesInUse != 0 && i < 16; i++)
+            r.UpperHalves[i] = Vector128.Create(random.Value(), random.Value()).AsByte();
         r.Mxcsr = 0x1F80;
         r.Fcw = 0x37F;
     }
@@ -104,10 +109,16 @@ internal sealed class SiliconGenerator(SiliconRandom random, Action<ulong, ulong
         switch (kind)
         {
             case OpCodeOperandKind.r8_or_mem or OpCodeOperandKind.r16_or_mem or OpCodeOperandKind.r32_or_mem or OpCodeOperandKind.r64_or_mem
-                or OpCodeOperandKind.mm_or_mem or OpCodeOperandKind.xmm_or_mem or OpCodeOperandKind.r32_or_mem_mpx or OpCodeOperandKind.r64_or_mem_mpx
+                or OpCodeOperandKind.mm_or_mem or OpCodeOperandKind.xmm_or_mem or OpCodeOperandKind.ymm_or_mem or OpCodeOperandKind.r32_or_mem_mpx or OpCodeOperandKind.r64_or_mem_mpx
                 when random.OneIn(2):
             case OpCodeOperandKind.mem or OpCodeOperandKind.mem_mpx:
                 SetMemory(ref instruction, operand);
+                break;
+            case OpCodeOperandKind.mem_vsib32x or OpCodeOperandKind.mem_vsib64x:
+                SetIndices(ref instruction, operand, Register.XMM0);
+                break;
+            case OpCodeOperandKind.mem_vsib32y or OpCodeOperandKind.mem_vsib64y:
+                SetIndices(ref instruction, operand, Register.YMM0);
                 break;
             case OpCodeOperandKind.mem_offs:
                 instruction.SetOpKind(operand, OpKind.Memory);
@@ -155,10 +166,11 @@ internal sealed class SiliconGenerator(SiliconRandom random, Action<ulong, ulong
         OpCodeOperandKind.sti_opcode => Register.ST0 + random.Below(8),
         OpCodeOperandKind.r8_or_mem or OpCodeOperandKind.r8_reg or OpCodeOperandKind.r8_opcode => Register.AL + Other(20, 4),
         OpCodeOperandKind.r16_or_mem or OpCodeOperandKind.r16_reg or OpCodeOperandKind.r16_rm or OpCodeOperandKind.r16_opcode => Register.AX + Other(16, 4),
-        OpCodeOperandKind.r32_or_mem or OpCodeOperandKind.r32_reg or OpCodeOperandKind.r32_rm or OpCodeOperandKind.r32_opcode => Register.EAX + Other(16, 4),
-        OpCodeOperandKind.r64_or_mem or OpCodeOperandKind.r64_reg or OpCodeOperandKind.r64_rm or OpCodeOperandKind.r64_opcode => Register.RAX + Other(16, 4),
+        OpCodeOperandKind.r32_or_mem or OpCodeOperandKind.r32_reg or OpCodeOperandKind.r32_rm or OpCodeOperandKind.r32_opcode or OpCodeOperandKind.r32_vvvv => Register.EAX + Other(16, 4),
+        OpCodeOperandKind.r64_or_mem or OpCodeOperandKind.r64_reg or OpCodeOperandKind.r64_rm or OpCodeOperandKind.r64_opcode or OpCodeOperandKind.r64_vvvv => Register.RAX + Other(16, 4),
         OpCodeOperandKind.mm_or_mem or OpCodeOperandKind.mm_reg or OpCodeOperandKind.mm_rm => Register.MM0 + random.Below(8),
-        OpCodeOperandKind.xmm_or_mem or OpCodeOperandKind.xmm_reg or OpCodeOperandKind.xmm_rm => Register.XMM0 + random.Below(16),
+        OpCodeOperandKind.xmm_or_mem or OpCodeOperandKind.xmm_reg or OpCodeOperandKind.xmm_rm or OpCodeOperandKind.xmm_vvvv or OpCodeOperandKind.xmm_is4 => Register.XMM0 + random.Below(16),
+        OpCodeOperandKind.ymm_or_mem or OpCodeOperandKind.ymm_reg or OpCodeOperandKind.ymm_rm or OpCodeOperandKind.ymm_vvvv or OpCodeOperandKind.ymm_is4 => Register.YMM0 + random.Below(16),
         OpCodeOperandKind.seg_reg => random.Pick(Register.ES, Register.CS, Register.SS, Register.DS, Register.FS, Register.GS),
         _ => Register.None,
     };
@@ -227,6 +239,16 @@ internal sealed class SiliconGenerator(SiliconRandom random, Action<ulong, ulong
         }
     }
 
+    /// <summary>An address for each element.</summary>
+    private void SetIndices(ref Instruction instruction, int operand, Register first)
+    {
+        instruction.SetOpKind(operand, OpKind.Memory);
+        instruction.MemoryBase = Register.RAX + Other(16, 4);
+        instruction.MemoryIndex = first + random.Below(16);
+        instruction.MemoryIndexScale = 1 << random.Below(4);
+        SetDisplacement(ref instruction);
+    }
+
     private void SetDisplacement(ref Instruction instruction)
     {
         instruction.MemoryDisplSize = random.Pick(0, 1, 4);
@@ -271,7 +293,7 @@ internal sealed class SiliconGenerator(SiliconRandom random, Action<ulong, ulong
             return true;
         ulong target = Aim();
         if (Target is null && (instruction.Mnemonic is Mnemonic.Cmpxchg16b || (AlignsOperands(in instruction) && !random.OneIn(20))))
-            target &= ~15ul;
+            target &= ~(ulong)(Math.Max(16, instruction.MemorySize.GetSize()) - 1);
         if (instruction.SegmentPrefix == Register.GS)
             target -= r.GsBase;
         if (instruction.IsIPRelativeMemoryOperand || (instruction.MemoryBase == Register.None && instruction.MemoryIndex == Register.None))
@@ -279,7 +301,7 @@ internal sealed class SiliconGenerator(SiliconRandom random, Action<ulong, ulong
         bool narrow = instruction.MemoryBase.IsGPR32() || instruction.MemoryIndex.IsGPR32();
         ulong offset = target - instruction.MemoryDisplacement64;
         int baseNumber = instruction.MemoryBase == Register.None ? -1 : instruction.MemoryBase.GetNumber();
-        int indexNumber = instruction.MemoryIndex == Register.None ? -1 : instruction.MemoryIndex.GetNumber();
+        int indexNumber = instruction.MemoryIndex == Register.None || instruction.MemoryIndex.IsVectorRegister() ? -1 : instruction.MemoryIndex.GetNumber();
         ulong scale = (ulong)instruction.MemoryIndexScale;
         if (baseNumber < 0)
         {
@@ -315,7 +337,7 @@ internal sealed class SiliconGenerator(SiliconRandom random, Action<ulong, ulong
         return (address & 63) + size > 64;
     }
 
-    private static bool AlignsOperands(in Instruction instruction) => instruction.MemorySize.GetSize() == 16;
+    private static bool AlignsOperands(in Instruction instruction) => instruction.MemorySize.GetSize() is 16 or 32;
 
     private sealed class ByteWriter : CodeWriter
     {

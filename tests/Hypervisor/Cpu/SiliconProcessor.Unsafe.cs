@@ -1,5 +1,7 @@
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 using Iced.Intel;
 using static Iced.Intel.AssemblerRegisters;
 
@@ -17,7 +19,7 @@ internal sealed unsafe partial class SiliconProcessor : IDisposable
 
     private const ulong Control = 0x20_0000, Stub = Control + 0x1000, End = TestVcpu.Base + (TestVcpu.Pages * 4096);
     private const ulong Rflags = Control + 0x80, HostRsp = Control + 0x88, Target = Control + 0x90, Back = Control + 0x98, Branched = Control + 0xA0,
-        BackBranched = Control + 0xA8, Trap = Control + 0xB0, HostHandlers = Control + 0x100, GuestFx = Control + 0x200, HostFx = Control + 0x400;
+        BackBranched = Control + 0xA8, Trap = Control + 0xB0, HostHandlers = Control + 0x100, GuestFx = Control + 0x200, HostFx = Control + 0x400, UpperHalves = Control + 0x600;
 
     private const int ReadWriteExecute = 7, PrivateAnonymousFixed = 0x10_0022, ArchSetGs = 0x1001;
 
@@ -84,12 +86,16 @@ internal sealed unsafe partial class SiliconProcessor : IDisposable
         Word(Trap) = SiliconFaults.NoTrap;
         Span<byte> image = new((void*)GuestFx, 512);
         SiliconFxImage.Store(in r, image);
+        for (int i = 0; i < 16; i++)
+            r.UpperHalves[i].CopyTo(new Span<byte>((void*)(UpperHalves + ((ulong)i * 16)), 16));
         UseThread();
         ((delegate* unmanaged<void>)Stub)();
         for (int i = 0; i < 16; i++)
             r.Gpr[i] = Word(Control + ((ulong)i * 8));
         r.Rflags = Word(Rflags);
         SiliconFxImage.Load(ref r, image);
+        for (int i = 0; i < 16; i++)
+            r.UpperHalves[i] = Vector128.Create(new ReadOnlySpan<byte>((void*)(UpperHalves + ((ulong)i * 16)), 16));
         return new SiliconOutcome(Word(Branched) != 0, Word(Trap) is var trap && trap != SiliconFaults.NoTrap ? (int)trap : null);
     }
 
@@ -108,6 +114,8 @@ internal sealed unsafe partial class SiliconProcessor : IDisposable
         a.fxsave64(__[HostFx]);
         a.mov(__[HostRsp], rsp);
         a.fxrstor64(__[GuestFx]);
+        for (int i = 0; Avx.IsSupported && i < 16; i++)
+            a.vinsertf128(Ymm(i), Ymm(i), __xmmword_ptr[UpperHalves + ((ulong)i * 16)], 1);
         a.push(__qword_ptr[Rflags]);
         a.popfq();
         for (int i = 0; i < 16; i++)
@@ -123,6 +131,10 @@ internal sealed unsafe partial class SiliconProcessor : IDisposable
         a.mov(rsp, __[HostRsp]);
         a.pushfq();
         a.pop(__qword_ptr[Rflags]);
+        for (int i = 0; Avx.IsSupported && i < 16; i++)
+            a.vextractf128(__xmmword_ptr[UpperHalves + ((ulong)i * 16)], Ymm(i), 1);
+        if (Avx.IsSupported)
+            a.vzeroupper();
         a.fxsave64(__[GuestFx]);
         a.fxrstor64(__[HostFx]);
         a.popfq();
@@ -133,6 +145,9 @@ internal sealed unsafe partial class SiliconProcessor : IDisposable
 
     private static AssemblerRegister64 Gpr(int number) =>
         new[] { rax, rcx, rdx, rbx, rsp, rbp, rsi, rdi, r8, r9, r10, r11, r12, r13, r14, r15 }[number];
+
+    private static AssemblerRegisterYMM Ymm(int number) =>
+        new[] { ymm0, ymm1, ymm2, ymm3, ymm4, ymm5, ymm6, ymm7, ymm8, ymm9, ymm10, ymm11, ymm12, ymm13, ymm14, ymm15 }[number];
 
     /// <summary>jmp qword ptr [slot].</summary>
     private static void JumpThrough(ulong slot, ulong address)

@@ -20,6 +20,10 @@ internal static class SiliconVendors
         vector == 6 && made.MemoryOperand < 0
         && made.Instruction.Code is Code.Reservednop_rm16_r16_0F0D or Code.Reservednop_rm32_r32_0F0D or Code.Reservednop_rm64_r64_0F0D;
 
+    /// <summary>Whether the processor may execute what the engine raises an exception for: Intel's SHA instructions want their operands aligned.</summary>
+    public static bool MayExecute(SiliconInstance made, int vector) =>
+        vector == 13 && made.Instruction.CpuidFeatures.Contains(CpuidFeature.SHA) && (made.MemoryAddress & 15) != 0;
+
     /// <summary>
     /// RCL and RCR all the way round (8 bits and the carry by 9, 18, 27; 16 bits and the carry by 17) change neither operand nor carry. OF is undefined,
     /// as it is for all counts but 1: Intel keeps it, AMD computes it from the result.

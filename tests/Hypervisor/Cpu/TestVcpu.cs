@@ -52,6 +52,8 @@ public sealed class TestVcpu : IGuestEnvironment, IDisposable
         State = new VcpuState(Memory, Code, this);
         State.KernelRoot = State.UserRoot = new Mfn(43);
         State.Registers.Gpr[4] = StackTop;
+        State.XsaveEnabled = CpuFeatures.OfHost.Has(Leaf1Ecx.Xsave);
+        _ = State.TrySetXcr0((ulong)XsaveComponents.All, XsaveComponents.All);
         _factory = engine;
         Engine = engine(State);
     }

@@ -6,12 +6,12 @@ internal static class ConfigKeys
     /// <summary>Keys that do what xmdomain.cfg(5) says.</summary>
     public static readonly IReadOnlySet<string> Supported = Set(
         "name kernel ramdisk root extra cmdline memory maxmem vcpus maxvcpus on_poweroff on_reboot on_crash on_watchdog " +
-        "cpu_weight cpu_cap cap cpus uuid builder type features cpu_engine disk vif console max_event_channels max_grant_frames max_maptrack_frames");
+        "cpu_weight cpu_cap cap cpus uuid builder type features cpu_engine cpuid disk vif console max_event_channels max_grant_frames max_maptrack_frames");
 
     /// <summary>Keys that Xen knows and we do not act on yet: a warning, so that an existing file still works.</summary>
     public static readonly IReadOnlySet<string> NotYet = Set(
         "bootloader bootargs bootloader_args bootentry firmware ip netmask gateway hostname interface dhcp nfs_server nfs_root " +
-        "vcpu_avail cpu cpus_soft pool tsc_mode superpages cpuid e820_host max_grant_version " +
+        "vcpu_avail cpu cpus_soft pool tsc_mode superpages e820_host max_grant_version " +
         "xenstore_quota xenstore_feature_mask nomigrate on_soft_reset restart on_xend_start on_xend_stop " +
         "vfb pci vscsi vusb usbctrl usbdev vtpm p9 pvcalls channel vkb vsnd vdispl virtio serial blkif netif tpmif " +
         "driver_domain vnc vnclisten vncdisplay vncunused vncpasswd sdl opengl display xauthority keymap nographic localtime " +
@@ -20,10 +20,13 @@ internal static class ConfigKeys
         "suppress_spurious_page_faults time_offset vncviewer gfx_passthru timer_mode hpet nestedhvm iommu passthrough");
 
     /// <summary>The known key that a misspelt one was most likely meant to be, or null.</summary>
-    public static string? Nearest(string key)
+    public static string? Nearest(string key) => Nearest(key, Supported.Concat(NotYet));
+
+    /// <summary>The word of some that a misspelt one was most likely meant to be, or null.</summary>
+    public static string? Nearest(string key, IEnumerable<string> words)
     {
         int most = Math.Max(1, key.Length / 3);
-        return Supported.Concat(NotYet)
+        return words
             .Select(known => (known, distance: Distance(key.ToLowerInvariant(), known)))
             .Where(c => c.distance <= most)
             .OrderBy(c => c.distance).ThenBy(c => c.known, StringComparer.Ordinal)

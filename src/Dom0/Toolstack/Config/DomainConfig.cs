@@ -81,6 +81,9 @@ public sealed record DomainConfig
     /// <summary>What executes the guest's instructions: one of <see cref="CpuEngines.Names"/>.</summary>
     public string CpuEngine { get; init; } = CpuEngines.Default;
 
+    /// <summary>Processor features that CPUID does not show. <b>Source</b>: xl.cfg(5), cpuid.</summary>
+    public CpuFeatures HiddenCpuFeatures { get; init; } = CpuFeatures.None;
+
     /// <summary>Features that the kernel shall be given, as in its ELF notes, separated by '|'; empty for the usual ones.</summary>
     public string Features { get; init; } = "";
 

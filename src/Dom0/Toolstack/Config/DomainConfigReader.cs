@@ -50,6 +50,7 @@ public sealed partial class DomainConfigReader
             Consoles = Consoles(),
             Uuid = Uuid(),
             CpuEngine = Engine(vcpus),
+            HiddenCpuFeatures = HiddenCpuFeatures(),
             Features = Text("features") ?? "",
             Source = _file.Path,
         };

@@ -43,6 +43,7 @@ internal sealed class DomainLife : IDisposable
             MaxEventChannels = config.MaxEventChannels,
             MaxGrantFrames = config.MaxGrantFrames,
             MaxMaptrackFrames = config.MaxMaptrackFrames,
+            HiddenFeatures = config.HiddenCpuFeatures,
         };
         XenErrno error = control.Create(settings, out Domain? domain);
         if (error != XenErrno.OK)

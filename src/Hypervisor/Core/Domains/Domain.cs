@@ -21,6 +21,7 @@ public sealed partial class Domain : IGuestEnvironment
         Id = id;
         Name = settings.Name;
         SharedInfoFrame = sharedInfoFrame;
+        Features = CpuFeatures.OfHost.Hide(settings.HiddenFeatures);
         IoPorts = new IoPorts(this);
         Events = new EventChannelTable(this, vcpuCount);
         OwnedMemory = new DomainMemory(this);
@@ -46,6 +47,9 @@ public sealed partial class Domain : IGuestEnvironment
 
     /// <summary>The name, for people and logs.</summary>
     public string Name { get; }
+
+    /// <summary>The processor features that CPUID shows.</summary>
+    public CpuFeatures Features { get; }
 
     /// <summary>The vCPUs, by number; all exist from creation on, offline until brought up.</summary>
     public IReadOnlyList<Vcpu> Vcpus => _vcpus;

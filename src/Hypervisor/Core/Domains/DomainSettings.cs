@@ -1,4 +1,5 @@
 using Xen.Abi;
+using Xen.Cpu;
 
 namespace Xen.Core;
 
@@ -22,6 +23,9 @@ public sealed record DomainSettings(string Name, int VcpuCount, ulong MaxPages)
 
     /// <summary>Mappings of other domains' grants that the domain may have (max_maptrack_frames), 0 to <see cref="HighestMaptrackFrames"/>. <b>Units</b>: 256 mappings.</summary>
     public int MaxMaptrackFrames { get; init; } = 1024;
+
+    /// <summary>Processor features that CPUID does not show to the domain; those that make no sense without them are not shown either.</summary>
+    public CpuFeatures HiddenFeatures { get; init; } = CpuFeatures.None;
 
     /// <summary>UUID.</summary>
     public Guid Handle { get; init; } = Guid.NewGuid();

@@ -27,6 +27,7 @@ public static class VcpuContext
         if (error != XenErrno.OK)
             return error;
         SetRegisters(ref vcpu.State.Registers, context);
+        ControlRegisters.WriteCr4(vcpu, context.Ctrlreg[4]);
         vcpu.State.SwitchMode(GuestMode.Kernel);
         vcpu.State.Registers.FsBase = context.FsBase;
         vcpu.State.Registers.GsBase = context.GsBaseKernel;

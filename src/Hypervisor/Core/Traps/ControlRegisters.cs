@@ -1,3 +1,4 @@
+using Xen.Abi;
 using Xen.Cpu;
 
 namespace Xen.Core;
@@ -24,7 +25,7 @@ internal static class ControlRegisters
                 value = state.KernelRoot.Address;
                 return true;
             case 4:
-                value = vcpu.Traps.Cr4;
+                value = vcpu.Traps.Cr4 | (state.XsaveEnabled ? (ulong)Cr4Flags.Xsave : 0);
                 return true;
             default:
                 return false;
@@ -44,10 +45,24 @@ internal static class ControlRegisters
                 vcpu.Info.Cr2 = value;
                 return true;
             case 4:
-                vcpu.Traps.Cr4 = value;
+                WriteCr4(vcpu, value);
                 return true;
             default:
                 return false;
         }
+    }
+
+    /// <summary>Writes CR4, or what a context says of it. Bits that a guest may not change stay as they are; OSXSAVE is one if CPUID does not show XSAVE.</summary>
+    public static void WriteCr4(Vcpu vcpu, ulong value)
+    {
+        vcpu.Traps.Cr4 = value;
+        vcpu.State.XsaveEnabled = (value & (ulong)Cr4Flags.Xsave) != 0 && vcpu.Domain.Features.Has(Leaf1Ecx.Xsave);
+    }
+
+    /// <summary>XSETBV: only XCR0 is there. False: #GP(0).</summary>
+    public static bool TrySetExtended(Vcpu vcpu, uint register, ulong value)
+    {
+        XsaveComponents offered = XsaveComponents.X87 | XsaveComponents.Sse | (vcpu.Domain.Features.Has(Leaf1Ecx.Avx) ? XsaveComponents.Avx : 0);
+        return register == 0 && vcpu.State.XsaveEnabled && vcpu.State.TrySetXcr0(value, offered);
     }
 }

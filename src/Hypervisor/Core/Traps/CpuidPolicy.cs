@@ -44,7 +44,8 @@ internal static class CpuidPolicy
         1 => new CpuidLeaf(Signature, ((uint)CpuFeatures.ClflushLineSize << 8) | ((uint)vcpu << 25), (uint)features.Leaf1Ecx | HypervisorPresent, (uint)features.Leaf1Edx | Apic),
         2 => new CpuidLeaf(0x00FE_FF01, 0xF0, 0, 0), // "see leaf 4"
         4 => ReadCache(subleaf),
-        7 when subleaf == 0 => new CpuidLeaf(0, (uint)features.Leaf7Ebx, 0, 0),
+        7 when subleaf == 0 => new CpuidLeaf(0, (uint)features.Leaf7Ebx, (uint)features.Leaf7Ecx, 0),
+        0xD when features.Has(Leaf1Ecx.Xsave) => ReadXsave(features, subleaf),
         >= XenBase and <= XenBase + CpuidLeaves.MaxNumLeaves => ReadXen(leaf - XenBase, subleaf),
         0x8000_0000 => new CpuidLeaf(MaxExtended, 0, 0, 0),
         0x8000_0001 => new CpuidLeaf(0, 0, (uint)features.Extended1Ecx, (uint)features.Extended1Edx),
@@ -65,6 +66,21 @@ internal static class CpuidPolicy
         (5, 0) => new CpuidLeaf(0, PhysicalAddressBits, 0, 0),
         _ => default,
     };
+
+    /// <summary>The XSAVE image: what components there are, how large it is (with the components that are enabled, and with all), where they are in it.</summary>
+    private static CpuidLeaf ReadXsave(CpuFeatures features, uint subleaf)
+    {
+        bool avx = features.Has(Leaf1Ecx.Avx);
+        const XsaveComponents Legacy = XsaveComponents.X87 | XsaveComponents.Sse;
+        uint size = (uint)(avx ? XsaveImage.Size : XsaveImage.UpperHalves);
+        return subleaf switch
+        {
+            0 => new CpuidLeaf((uint)(avx ? XsaveComponents.All : Legacy), size, size, 0),
+            1 => new CpuidLeaf((uint)features.LeafDEax, 0, 0, 0),
+            2 when avx => new CpuidLeaf(XsaveImage.UpperHalvesSize, XsaveImage.UpperHalves, 0, 0),
+            _ => default,
+        };
+    }
 
     /// <summary>L1 data, L1 instruction (32 KiB, 8 ways) and L2 (512 KiB, 8 ways), lines of 64 bytes, shared by nobody.</summary>
     private static CpuidLeaf ReadCache(uint subleaf) => subleaf switch

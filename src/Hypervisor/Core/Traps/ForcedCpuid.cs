@@ -23,8 +23,7 @@ internal static class ForcedCpuid
     {
         ref RegisterFile registers = ref vcpu.State.Registers;
         vcpu.Counters.CountEmulated(EmulatedInstruction.Cpuid);
-        vcpu.Domain.Cpuid(
-            vcpu.State, (uint)registers.Gpr[Gpr.Rax], (uint)registers.Gpr[Gpr.Rcx], out uint eax, out uint ebx, out uint ecx, out uint edx);
+        (uint eax, uint ebx, uint ecx, uint edx) = vcpu.Domain.ForcedCpuid(vcpu.State, (uint)registers.Gpr[Gpr.Rax], (uint)registers.Gpr[Gpr.Rcx]);
         registers.Gpr[Gpr.Rax] = eax;
         registers.Gpr[Gpr.Rbx] = ebx;
         registers.Gpr[Gpr.Rcx] = ecx;

@@ -8,7 +8,7 @@ namespace Xen.Core;
 /// or left to the guest's handler.
 /// </summary>
 /// <remarks>
-/// Emulated: rdmsr, wrmsr, moves from and to control and debug registers, clts, cache flushes, and as far as the virtual I/O privilege level or the I/O bitmap allows
+/// Emulated: rdmsr, wrmsr, moves from and to control and debug registers, xsetbv, clts, cache flushes, and as far as the virtual I/O privilege level or the I/O bitmap allows
 /// cli, sti, in and out. String I/O, hlt and the rest are refused, as the interface says. Anything refused is the guest's #GP.
 /// </remarks>
 internal static class PrivilegedInstructions
@@ -106,6 +106,9 @@ internal static class PrivilegedInstructions
                 Count(vcpu, EmulatedInstruction.Clts, 0);
                 vcpu.State.TaskSwitched = false;
                 return true;
+            case 0x01 when at + 1 < code.Length && code[at + 1] == 0xD1: // xsetbv
+                length = at + 2;
+                return TryXsetbv(vcpu);
             case 0x08 or 0x09: // invd, wbinvd: there is no cache to flush
                 Count(vcpu, EmulatedInstruction.Wbinvd, 0);
                 return true;
@@ -167,6 +170,14 @@ internal static class PrivilegedInstructions
         registers.Gpr[Gpr.Rax] = (uint)value;
         registers.Gpr[Gpr.Rdx] = value >> 32;
         return true;
+    }
+
+    private static bool TryXsetbv(Vcpu vcpu)
+    {
+        ref RegisterFile registers = ref vcpu.State.Registers;
+        Count(vcpu, EmulatedInstruction.Xsetbv, registers.Gpr[Gpr.Rcx]);
+        ulong value = (registers.Gpr[Gpr.Rdx] << 32) | (uint)registers.Gpr[Gpr.Rax];
+        return ControlRegisters.TrySetExtended(vcpu, (uint)registers.Gpr[Gpr.Rcx], value);
     }
 
     private static bool TryWriteMsr(Vcpu vcpu)

@@ -47,7 +47,7 @@ internal sealed class EngineTrace(RegisterFile start)
             return false;
         for (int i = 0; i < 16; i++)
         {
-            if (translated.Gpr[i] != interpreted.Gpr[i] || translated.Xmm[i] != interpreted.Xmm[i])
+            if (translated.Gpr[i] != interpreted.Gpr[i] || translated.Xmm[i] != interpreted.Xmm[i] || translated.UpperHalves[i] != interpreted.UpperHalves[i])
                 return false;
         }
 
@@ -71,6 +71,8 @@ internal sealed class EngineTrace(RegisterFile start)
         {
             if (translated.Xmm[i] != state.Registers.Xmm[i])
                 text.AppendLine(CultureInfo.InvariantCulture, $"  xmm{i} {translated.Xmm[i]} {state.Registers.Xmm[i]}");
+            if (translated.UpperHalves[i] != state.Registers.UpperHalves[i])
+                text.AppendLine(CultureInfo.InvariantCulture, $"  ymm{i}, upper half {translated.UpperHalves[i]} {state.Registers.UpperHalves[i]}");
         }
 
         return text.Append(_memory).ToString();

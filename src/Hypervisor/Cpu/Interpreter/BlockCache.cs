@@ -43,10 +43,7 @@ internal sealed class BlockCache
     {
         emptied = !_arena.HasRoom(ops.Length);
         if (emptied)
-        {
-            Array.Clear(_buckets);
-            _arena.Clear();
-        }
+            Clear();
 
         BlockRef added = _arena.Add(in block, ops);
         if (remember)
@@ -57,6 +54,13 @@ internal sealed class BlockCache
         }
 
         return added;
+    }
+
+    /// <summary>Forgets all blocks. None is entered any more, by whatever way.</summary>
+    public void Clear()
+    {
+        Array.Clear(_buckets);
+        _arena.Clear();
     }
 
     private static int Bucket(ulong rip) => (int)((rip * 0x9E37_79B9_7F4A_7C15ul) >> (64 - BucketBits));

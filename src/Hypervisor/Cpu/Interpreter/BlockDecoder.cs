@@ -23,7 +23,15 @@ internal sealed class BlockDecoder
     private Instruction _instruction;
     private Fusion? _pendingFusion;
 
-    public BlockDecoder() => _decoder = Decoder.Create(64, _window);
+    /// <param name="host">Who executes what the interpreter does not have; null: nobody.</param>
+    public BlockDecoder(HostExecutor? host)
+    {
+        Host = host;
+        _decoder = Decoder.Create(64, _window);
+    }
+
+    /// <summary>Who executes what the interpreter does not have.</summary>
+    public HostExecutor? Host { get; }
 
     /// <summary>Whether an op was emitted that leaves the block.</summary>
     public bool Ended { get; set; }

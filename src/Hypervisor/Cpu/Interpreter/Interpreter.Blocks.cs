@@ -152,6 +152,14 @@ public sealed partial class Interpreter
         block = default;
         Mfn frame, tail;
         uint word, tailWord;
+        if (Host is { HasRoom: false })
+        {
+            // No op of any block runs now, and none of those there are will.
+            _blocks.Clear();
+            Array.Clear(_jumpCache);
+            Host.Clear();
+        }
+
         while (true)
         {
             if (!TryMarkCode(rip, out frame, out word, out _))

@@ -40,11 +40,18 @@ public sealed partial class Interpreter : ICpuEngine
 
     private ulong _retired;
 
+    /// <param name="state">The vCPU.</param>
+    /// <exception cref="InsufficientMemoryException">The host refuses memory for code that it has given before.</exception>
     public Interpreter(VcpuState state)
     {
+        ArgumentNullException.ThrowIfNull(state);
         _state = state;
-        _decoder = new BlockDecoder();
+        Host = CpuFeatures.OfHost == CpuFeatures.Portable ? null : new HostExecutor(state);
+        _decoder = new BlockDecoder(Host);
     }
+
+    /// <summary>Who executes what this engine has no code for; null: nobody can.</summary>
+    internal HostExecutor? Host { get; }
 
     /// <inheritdoc/>
     public ulong? InstructionsRetired => _retired;

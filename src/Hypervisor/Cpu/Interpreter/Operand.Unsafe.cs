@@ -10,6 +10,11 @@ internal static class Operand
     public static int Bits<T>()
         where T : unmanaged => Unsafe.SizeOf<T>() * 8;
 
+    /// <summary>Bytes of an operand type.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int Size<T>()
+        where T : unmanaged => Unsafe.SizeOf<T>();
+
     /// <summary>A register of any kind in place.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static ref T At<T>(ref RegisterFile r, ushort offset)

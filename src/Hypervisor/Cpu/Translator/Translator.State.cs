@@ -123,8 +123,7 @@ public sealed partial class Translator
             Statistics.Clearings++;
         }
 
-        bool floatingPoint = (variant & BlockVariant.TaskSwitched) == 0;
-        if (_superblock.TryDecode(rip, frame, floatingPoint, (variant & BlockVariant.Careful) == 0))
+        if (_superblock.TryDecode(rip, frame, variant))
             return Emit(rip, frame, Mfn.Invalid, variant);
         if (!_interpreter.TryFetchForDecoding(NextPage(rip), out Mfn tail, out fault))
         {
@@ -134,7 +133,7 @@ public sealed partial class Translator
 
         // The second page may have cost the first one its place, or more time than it takes to change it.
         bool same = _interpreter.TryFetch(rip, out Mfn again, out _) && again == frame && !_state.HasRequests;
-        return same && _superblock.TryDecodeCrossing(rip, frame, tail, floatingPoint)
+        return same && _superblock.TryDecodeCrossing(rip, frame, tail, variant)
             ? Emit(rip, frame, tail, variant) : Nowhere;
     }
 

@@ -61,7 +61,7 @@ public sealed unsafe partial class Translator
         context->Engine = GCHandle.ToIntPtr(_handle = GCHandle.Alloc(this, GCHandleType.Weak));
         context->MissHandler = (nint)(delegate* unmanaged<VcpuContext*, ulong, ulong, nint>)&OnMiss;
         context->TimeStampHandler = (nint)(delegate* unmanaged<VcpuContext*, ulong>)&OnReadTimeStamp;
-        for (int i = 0; i < 5; i++)
+        for (int i = 0; i < 6; i++)
             context->PageMasks[i] = ~Abi.Page.OffsetMask | ((1ul << i) - 1);
         for (int i = 0; i < 3; i++)
             context->BitMasks[i] = (16ul << i) - 1;
@@ -72,7 +72,8 @@ public sealed unsafe partial class Translator
     /// <summary>Chooses the kind of code that the vCPU's state asks for.</summary>
     private void UseVariant()
     {
-        _variant = (_state.Mode == GuestMode.User ? BlockVariant.User : 0) | (_state.TaskSwitched ? BlockVariant.TaskSwitched : 0);
+        _variant = (_state.Mode == GuestMode.User ? BlockVariant.User : 0) | (_state.TaskSwitched ? BlockVariant.TaskSwitched : 0)
+            | (_state.AvxEnabled ? BlockVariant.Extended : 0);
         _state.Context->JumpTable = (ulong)_cache.JumpTableOf(_variant).Address;
     }
 
@@ -82,8 +83,17 @@ public sealed unsafe partial class Translator
         // SAFETY: positions come from the cache, which has emitted code there and drops it only when nobody runs it.
         VcpuContext* context = _state.Context;
         context->SavedFlags = FlagSaving.FromBits(context->Registers.Rflags);
+        if (context->Registers.UpperHalvesInUse != 0)
+            context->UpperHalvesStored = 1;
         HostThread.Run(context, _cache.Memory.AddressOf(_cache.Trampolines.Enter), code);
         context->Registers.Rflags = (context->Registers.Rflags & ~LazyFlags.All) | FlagSaving.ToBits(context->SavedFlags);
+        if (context->UpperHalvesStored != 0 && context->Registers.UpperHalvesInUse == 0)
+        {
+            // Emitted code has cleared them in the registers.
+            context->Registers.UpperHalves = default;
+            context->UpperHalvesStored = 0;
+        }
+
         return context->ExitId;
     }
 }

@@ -21,7 +21,7 @@ public sealed class CpuidTests
     [Fact]
     public void TheTscsFactors_MakeNanosecondsOfTicks()
     {
-        CpuidLeaf factors = CpuidPolicy.Read(CpuFeatures.Interpreter, 0, CpuidLeaves.Tsc, 1);
+        CpuidLeaf factors = CpuidPolicy.Read(CpuFeatures.OfHost, 0, CpuidLeaves.Tsc, 1);
         UInt128 nanoseconds = ((UInt128)(123_456_789ul << (int)factors.Edx) * factors.Ecx) >> 32;
         Assert.Equal(123_456_789ul, (ulong)nanoseconds);
     }
@@ -30,13 +30,14 @@ public sealed class CpuidTests
     public void Features_AreTheEngines_WithAHypervisor()
     {
         CpuidLeaf leaf = Read(1);
-        Assert.Equal((uint)CpuFeatures.Interpreter.Leaf1Edx, leaf.Edx & (uint)CpuFeatures.Interpreter.Leaf1Edx);
+        Assert.Equal((uint)CpuFeatures.OfHost.Leaf1Edx, leaf.Edx & (uint)CpuFeatures.OfHost.Leaf1Edx);
         Assert.Equal(1u << 31, leaf.Ecx & (1u << 31));
-        const uint Xsave = 1u << 26, Osxsave = 1u << 27, Avx = 1u << 28, Monitor = 1u << 3;
-        Assert.Equal(0u, leaf.Ecx & (Xsave | Osxsave | Avx | Monitor));
+        const uint Osxsave = 1u << 27, Monitor = 1u << 3;
+        Assert.Equal(0u, leaf.Ecx & (Osxsave | Monitor));
+        Assert.Equal((uint)CpuFeatures.OfHost.Leaf1Ecx, leaf.Ecx & ~(uint)Leaf1Ecx.Hypervisor);
         const uint Pse = 1u << 3, Sep = 1u << 11, Mtrr = 1u << 12, Pge = 1u << 13;
         Assert.Equal(0u, leaf.Edx & (Pse | Sep | Mtrr | Pge));
-        Assert.Equal((uint)CpuFeatures.Interpreter.Extended1Edx, Read(0x8000_0001).Edx);
+        Assert.Equal((uint)CpuFeatures.OfHost.Extended1Edx, Read(0x8000_0001).Edx);
     }
 
     [Fact]
@@ -49,10 +50,30 @@ public sealed class CpuidTests
     }
 
     [Fact]
+    public void HiddenFeatures_AreNotShown_NorWhatNeedsThem()
+    {
+        CpuFeatures all = CpuFeatures.OfHost.Union(CpuFeatures.None with { Leaf7Ebx = Leaf7Ebx.Bmi1, Leaf1Ecx = Leaf1Ecx.Aes });
+        CpuFeatures left = all.Hide(CpuFeatures.None with { Leaf1Ecx = Leaf1Ecx.Ssse3, Leaf7Ebx = Leaf7Ebx.Bmi1 });
+        Assert.Equal(Leaf1Ecx.None, left.Leaf1Ecx & (Leaf1Ecx.Ssse3 | Leaf1Ecx.Sse41 | Leaf1Ecx.Sse42 | Leaf1Ecx.Avx | Leaf1Ecx.Fma));
+        Assert.Equal(Leaf1Ecx.Sse3 | Leaf1Ecx.Popcnt | Leaf1Ecx.Aes, left.Leaf1Ecx & (Leaf1Ecx.Sse3 | Leaf1Ecx.Popcnt | Leaf1Ecx.Aes));
+        Assert.Equal(Leaf7Ebx.Erms, left.Leaf7Ebx & (Leaf7Ebx.Erms | Leaf7Ebx.Bmi1 | Leaf7Ebx.Avx2));
+    }
+
+    [Fact]
+    public void HiddenFeatures_OfADomain_AreThoseOfItsSettings()
+    {
+        var settings = new DomainSettings("guest", 1, 64) { HiddenFeatures = CpuFeatures.None with { Leaf1Ecx = Leaf1Ecx.Popcnt } };
+        using var machine = new Machine(new MachineConfig(4096, 1, CpuEngines.FactoryOf(CpuEngines.Interpreter)));
+        Assert.Equal(XenErrno.OK, new DomainControl(machine).Create(settings, out Domain? domain));
+        domain!.Cpuid(domain.Vcpus[0].State, 1, 0, out _, out _, out uint ecx, out _);
+        Assert.Equal((uint)Leaf1Ecx.Sse42, ecx & (uint)(Leaf1Ecx.Sse42 | Leaf1Ecx.Popcnt));
+    }
+
+    [Fact]
     public void ApicIds_DifferByVcpu()
     {
         Assert.Equal(0u, Read(1).Ebx >> 24);
-        Assert.Equal(6u, CpuidPolicy.Read(CpuFeatures.Interpreter, 3, 1, 0).Ebx >> 24);
+        Assert.Equal(6u, CpuidPolicy.Read(CpuFeatures.OfHost, 3, 1, 0).Ebx >> 24);
     }
 
     [Theory]
@@ -64,7 +85,7 @@ public sealed class CpuidTests
     [InlineData(uint.MaxValue)]
     public void LeavesBeyondTheLast_AreZero(uint leaf) => Assert.Equal(default, Read(leaf));
 
-    private static CpuidLeaf Read(uint leaf) => CpuidPolicy.Read(CpuFeatures.Interpreter, 0, leaf, 0);
+    private static CpuidLeaf Read(uint leaf) => CpuidPolicy.Read(CpuFeatures.OfHost, 0, leaf, 0);
 
     private static string Text(params ReadOnlySpan<uint> words)
     {

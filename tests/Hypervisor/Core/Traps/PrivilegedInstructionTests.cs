@@ -51,6 +51,67 @@ public sealed class PrivilegedInstructionTests : IDisposable
         Assert.Equal((0x1000ul, 0x2000ul), (_guest.Registers.GsBase, _guest.Vcpu.State.InactiveGsBase));
     }
 
+    [Fact]
+    public void Osxsave_IsTheKernelsToSet_AndSeenByCpuid()
+    {
+        bool offered = CpuFeatures.OfHost.Has(Leaf1Ecx.Xsave);
+        Assert.Equal(0u, Osxsave());
+        _guest.Registers.Gpr[Gpr.Rax] = (ulong)Cr4Flags.Xsave;
+        Assert.True(Emulate(a => a.mov(cr4, rax)));
+        Assert.Equal(offered, _guest.Vcpu.State.XsaveEnabled);
+        Assert.Equal(offered ? 1u << 27 : 0, Osxsave());
+        Assert.True(Emulate(a => a.mov(rbx, cr4)));
+        Assert.Equal(offered, (_guest.Registers.Gpr[Gpr.Rbx] & (ulong)Cr4Flags.Xsave) != 0);
+        _guest.Registers.Gpr[Gpr.Rax] = 0;
+        Assert.True(Emulate(a => a.mov(cr4, rax)));
+        Assert.Equal(0u, Osxsave());
+    }
+
+    /// <summary>Linux asks by the prefix, before it writes CR4.</summary>
+    [Fact]
+    public void Osxsave_IsShownToAKernelBehindXensPrefix_BeforeItIsSet()
+    {
+        CpuidLeaf leaf = _guest.Domain.ForcedCpuid(_guest.Vcpu.State, 1, 0);
+        Assert.Equal(CpuFeatures.OfHost.Has(Leaf1Ecx.Xsave) ? 1u << 27 : 0, leaf.Ecx & (1u << 27));
+        _guest.Vcpu.State.SwitchMode(GuestMode.User);
+        Assert.Equal(0u, _guest.Domain.ForcedCpuid(_guest.Vcpu.State, 1, 0).Ecx & (1u << 27));
+    }
+
+    [Theory]
+    [InlineData(0, 1ul, true)]
+    [InlineData(0, 3ul, true)]
+    [InlineData(0, 7ul, true)]
+    [InlineData(0, 0ul, false)]
+    [InlineData(0, 2ul, false)]
+    [InlineData(0, 5ul, false)]
+    [InlineData(0, 15ul, false)]
+    [InlineData(0, 0xE7ul, false)]
+    [InlineData(0, 0x8000_0000_0000_0003ul, false)]
+    [InlineData(1, 1ul, false)]
+    public void Xsetbv_TakesWhatAProcessorTakes(uint register, ulong value, bool lawful)
+    {
+        if (!CpuFeatures.OfHost.Has(Leaf1Ecx.Avx))
+            return;
+        SetMsr(register, value);
+        Assert.False(Emulate(a => a.xsetbv()), "CR4.OSXSAVE is not set");
+        _guest.Vcpu.State.XsaveEnabled = true;
+        SetMsr(register, value);
+        Assert.Equal(lawful, Emulate(a => a.xsetbv()));
+        Assert.Equal(lawful ? value : 1ul, (ulong)_guest.Vcpu.State.Xcr0);
+        _guest.Domain.Cpuid(_guest.Vcpu.State, 0xD, 0, out uint mask, out uint size, out uint all, out _);
+        Assert.Equal((7u, lawful && value == 7 ? 832u : 576u, 832u), (mask, size, all));
+    }
+
+    [Fact]
+    public void Xsetbv_OfAProgram_IsItsFault()
+    {
+        _guest.Vcpu.State.XsaveEnabled = true;
+        _mode = GuestMode.User;
+        SetMsr(0, 3);
+        Assert.False(Emulate(a => a.xsetbv()));
+        Assert.Equal(XsaveComponents.X87, _guest.Vcpu.State.Xcr0);
+    }
+
     [Theory]
     [InlineData(GsBaseMsr, 0x8000_0000_0000ul)]
     [InlineData(Efer, 0ul)]
@@ -275,5 +336,11 @@ public sealed class PrivilegedInstructionTests : IDisposable
             return true;
         Assert.Equal(Handler, _guest.Registers.Rip);
         return false;
+    }
+
+    private uint Osxsave()
+    {
+        _guest.Domain.Cpuid(_guest.Vcpu.State, 1, 0, out _, out _, out uint ecx, out _);
+        return ecx & (1u << 27);
     }
 }

@@ -10,7 +10,7 @@ internal static class GoldenSequences
 
     public static IReadOnlyList<(string Name, Action<Assembler> Code)> All { get; } =
     [
-        .. Registers(), .. Memory(), .. LiveFlags(), .. Stack(), .. Flow(), .. Groups(), .. Special(), .. Vectors(), .. Interpreted(),
+        .. Registers(), .. Memory(), .. LiveFlags(), .. Stack(), .. Flow(), .. Groups(), .. Special(), .. Vectors(), .. Encoded(), .. Interpreted(), .. Extended(),
     ];
 
     private static (string, Action<Assembler>)[] Registers() =>
@@ -133,7 +133,7 @@ internal static class GoldenSequences
         ("rep stosq", a => Dead(a, () => a.rep.stosq())),
         ("rep movsb", a => Dead(a, () => a.rep.movsb())),
         ("rep movsb while flags are alive", a => a.rep.movsb()),
-        ("tzcnt is bsf", a => a.db(0xF3, 0x0F, 0xBC, 0xC3)),
+        ("tzcnt", a => a.db(0xF3, 0x0F, 0xBC, 0xC3)),
         ("nops", a => { a.nop(); a.endbr64(); a.prefetcht0(__byte_ptr[rbx]); }),
         ("fences and pause", a => { a.mfence(); a.lfence(); a.sfence(); a.pause(); }),
     ];
@@ -148,12 +148,39 @@ internal static class GoldenSequences
         ("movq between register kinds", a => { a.movq(xmm2, r15); a.movq(r11, xmm2); }),
     ];
 
+    /// <summary>VEX encoding, of the instruction set that the translator itself needs.</summary>
+    private static (string, Action<Assembler>)[] Encoded() =>
+    [
+        ("three registers", a => Dead(a, () => a.pdep(rax, rbx, rcx))),
+        ("three displaced registers: the result takes a source's place", a => Dead(a, () => a.pext(r10, r11, r14))),
+        ("rsp as an operand", a => Dead(a, () => a.rorx(rax, rsp, 3))),
+        ("a displaced register, another, and memory over a third", a => Dead(a, () => a.pdep(r10, r11, __qword_ptr[r15 + 8]))),
+        ("two displaced results of memory", a => Dead(a, () => a.mulx(r10, r11, __qword_ptr[rbx]))),
+        ("two displaced results of a displaced register", a => Dead(a, () => a.mulx(r11, r10, r10))),
+        ("a shift leaves the flags alive", a => a.shlx(eax, __dword_ptr[rbx + 4], ecx)),
+        ("bzhi changes the flags", a => a.bzhi(r14, rbx, r15)),
+    ];
+
     private static (string, Action<Assembler>)[] Interpreted() =>
     [
         ("cpuid", a => a.cpuid()),
         ("pushfq ends a block before itself", a => { a.inc(rax); a.pushfq(); }),
         ("x87", a => a.fld1()),
         ("cmpxchg of AH with memory", a => a.cmpxchg(__byte_ptr[rbx], ah)),
+    ];
+
+    /// <summary>What hosts with AVX translate: only they look at these sections.</summary>
+    private static (string, Action<Assembler>)[] Extended() => !CpuFeatures.OfHost.Has(Leaf1Ecx.Avx) ? [] :
+    [
+        ("avx: registers of 128 bits", a => a.vpaddd(xmm1, xmm2, xmm3)),
+        ("avx: registers of 256 bits are noted once", a => { a.vaddps(ymm1, ymm2, ymm3); a.vmulps(ymm4, ymm1, ymm1); }),
+        ("avx: vzeroupper, and in use again", a => { a.vxorps(ymm0, ymm0, ymm0); a.vzeroupper(); a.vmovaps(ymm1, ymm0); }),
+        ("avx: unaligned load of 256 bits", a => Dead(a, () => a.vmovdqu(ymm0, __ymmword_ptr[rbx + 8]))),
+        ("avx: aligned store of 256 bits", a => Dead(a, () => a.vmovdqa(__ymmword_ptr[r10], ymm9))),
+        ("avx: aligned store, flags alive", a => a.vmovdqa(__ymmword_ptr[rbx], ymm0)),
+        ("avx: loads that share a check", a => Dead(a, () => { a.vmovdqu(ymm0, __ymmword_ptr[rsi]); a.vmovdqu(ymm1, __ymmword_ptr[rsi + 32]); })),
+        ("avx: displaced register of a vector instruction", a => a.vpinsrd(xmm0, xmm1, r10d, 1)),
+        ("avx: masked moves are the interpreter's", a => a.vpmaskmovd(ymm0, ymm1, __ymmword_ptr[rbx])),
     ];
 
     /// <summary>Lets the flags be dead behind what stands before.</summary>

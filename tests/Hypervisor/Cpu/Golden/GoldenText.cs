@@ -39,7 +39,7 @@ internal sealed class GoldenText : ISymbolResolver
         using var map = new CodeMap(64);
         var superblock = new Superblock(memory, map);
         code.CopyTo(memory.Frame(new Mfn(0))[(int)(rip & Page.OffsetMask)..]);
-        Assert.True(superblock.TryDecode(rip, new Mfn(0), floatingPoint: true, grouped: (variant & BlockVariant.Careful) == 0));
+        Assert.True(superblock.TryDecode(rip, new Mfn(0), variant | BlockVariant.Extended));
         cache.Reserve(out _, out int cold);
         TranslatedBlock block = cache.Block(cache.Translator.Emit(superblock, rip, new Mfn(0x40), Mfn.Invalid, variant, interpretOnly: false));
         cache.Reserve(out int hotEnd, out int coldEnd);
@@ -125,7 +125,7 @@ internal sealed class GoldenText : ISymbolResolver
         foreach ((int at, string name) in (ReadOnlySpan<(int, string)>)
         [
             (ContextOffsets.Requests, "requests"), (ContextOffsets.ExitId, "exit_id"), (ContextOffsets.Target, "target"), (ContextOffsets.Borrowed, "borrowed"),
-            (ContextOffsets.Held, "held"), (ContextOffsets.SavedFlags, "saved_flags"), (ContextOffsets.JumpTable, "jump_table"), (ContextOffsets.IndexMask, "index_mask"),
+            (ContextOffsets.Held, "held"), (ContextOffsets.UpperHalvesInUse, "upper_halves_in_use"), (ContextOffsets.SavedFlags, "saved_flags"), (ContextOffsets.JumpTable, "jump_table"), (ContextOffsets.IndexMask, "index_mask"),
             (ContextOffsets.Rflags, "rflags"), (ContextOffsets.Rflags + 1, "rflags+1"), (ContextOffsets.FsBase, "fs_base"),
             (ContextOffsets.GsBase, "gs_base"), (RegisterOffsets.Of(Register.CS), "cs"), (RegisterOffsets.Of(Register.DS), "ds"),
         ])

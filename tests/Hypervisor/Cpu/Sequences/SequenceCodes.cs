@@ -16,14 +16,20 @@ internal static class SequenceCodes
         (Of("vectors"), 4),
         (Of("floats"), 3),
         (Of("string comparisons"), 1),
+        (Of("new integers"), 4),
+        (Of("ciphers"), 1),
+        (Of("wide vectors"), 5),
+        (Of("wide floats"), 3),
     ];
 
-    private static readonly int Sum = Families.Sum(static family => family.Weight);
+    private static readonly (Code[] Codes, int Weight)[] Present = [.. Families.Where(static family => family.Codes.Length > 0)];
+
+    private static readonly int Sum = Present.Sum(static family => family.Weight);
 
     public static Code Pick(SiliconRandom random)
     {
         int at = random.Below(Sum);
-        foreach ((Code[] codes, int weight) in Families)
+        foreach ((Code[] codes, int weight) in Present)
         {
             if ((at -= weight) < 0)
                 return codes[random.Below(codes.Length)];
@@ -34,7 +40,7 @@ internal static class SequenceCodes
 
     /// <summary>What is left out: approximations and dot products differ between processors, MXCSR must keep its masks, the rest has implicit operands.</summary>
     private static Code[] Of(string family) => [.. SiliconClass.All.Single(c => c.Name == family).Codes().Where(static code => code.Mnemonic() is not (
-        Mnemonic.Dpps or Mnemonic.Dppd or Mnemonic.Rcpps or Mnemonic.Rcpss or Mnemonic.Rsqrtps or Mnemonic.Rsqrtss or Mnemonic.Ldmxcsr
+        Mnemonic.Dpps or Mnemonic.Dppd or Mnemonic.Rcpps or Mnemonic.Rcpss or Mnemonic.Rsqrtps or Mnemonic.Rsqrtss or Mnemonic.Ldmxcsr or Mnemonic.Vmaskmovdqu
         or Mnemonic.Xlatb or Mnemonic.Maskmovq or Mnemonic.Maskmovdqu or Mnemonic.Reservednop or Mnemonic.Std or Mnemonic.Sti or Mnemonic.Cli))];
 
     private static bool IsCommon(Mnemonic mnemonic) => mnemonic is Mnemonic.Mov or Mnemonic.Add or Mnemonic.Sub or Mnemonic.Cmp or Mnemonic.Test or Mnemonic.And

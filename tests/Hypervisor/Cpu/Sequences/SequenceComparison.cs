@@ -211,7 +211,7 @@ internal sealed class SequenceComparison : IDisposable
 
         for (int i = 0; i < 16; i++)
         {
-            if (a.Gpr[i] != b.Gpr[i] || a.Xmm[i] != b.Xmm[i] || (i < 8 && a.X87[i].Significand != b.X87[i].Significand))
+            if (a.Gpr[i] != b.Gpr[i] || a.Xmm[i] != b.Xmm[i] || a.UpperHalves[i] != b.UpperHalves[i] || (i < 8 && a.X87[i].Significand != b.X87[i].Significand))
                 return false;
         }
 
@@ -227,7 +227,7 @@ internal sealed class SequenceComparison : IDisposable
             text.Append(CultureInfo.InvariantCulture, $"  {SiliconDifferences.GprNames[i]}={r.Gpr[i]:x}");
         text.AppendLine(CultureInfo.InvariantCulture, $"\n  rip={r.Rip:x} rflags={r.Rflags:x} mxcsr={r.Mxcsr:x} fs={r.FsBase:x} gs={r.GsBase:x}");
         for (int i = 0; i < 16; i++)
-            text.Append(CultureInfo.InvariantCulture, $"  xmm{i}={r.Xmm[i].AsUInt64()[1]:x16}:{r.Xmm[i].AsUInt64()[0]:x16}");
+            text.Append(CultureInfo.InvariantCulture, $"  ymm{i}={r.UpperHalves[i].AsUInt64()[1]:x16}:{r.UpperHalves[i].AsUInt64()[0]:x16}:{r.Xmm[i].AsUInt64()[1]:x16}:{r.Xmm[i].AsUInt64()[0]:x16}");
         return text.AppendLine().ToString();
     }
 }

@@ -168,8 +168,10 @@ internal sealed class SequenceMachine : IDisposable
             r.Mxcsr &= ~((uint)random.Next() & 0x1F80);
         if (random.OneIn(16))
             r.Rflags |= RFlag.Direction;
+        r.UpperHalvesInUse = CpuFeatures.OfHost.Has(Leaf1Ecx.Avx) && random.OneIn(2) ? 1u : 0;
         for (int i = 0; i < 16; i++)
         {
+            r.UpperHalves[i] = r.UpperHalvesInUse != 0 ? Vector128.Create(random.Value(), random.Value()).AsByte() : default;
             r.Gpr[i] = random.Value();
             r.Xmm[i] = Vector128.Create(random.Value(), random.Value()).AsByte();
         }

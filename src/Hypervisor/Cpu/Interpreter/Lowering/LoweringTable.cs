@@ -13,6 +13,8 @@ internal static class LoweringTable
     /// <summary>Emits the ops of an instruction.</summary>
     public static void Lower(in Instruction instruction, BlockDecoder block)
     {
+        if (SiliconLowering.TryLower(in instruction, block))
+            return;
         if (instruction.IsStringInstruction)
             StringLowering.Lower(in instruction, block);
         else if (Table[(int)instruction.Mnemonic] is { } lowering)
@@ -41,6 +43,7 @@ internal static class LoweringTable
         FloatLowering.Register(table);
         ExtendedVectorLowering.Register(table);
         X87Lowering.Register(table);
+        ExtendedLowering.Register(table);
         return table;
     }
 

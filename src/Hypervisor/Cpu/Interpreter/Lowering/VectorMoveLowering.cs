@@ -140,7 +140,8 @@ internal static class VectorMoveLowering
             block.Emit(VectorLowering.Plain(in instruction), Handler.Of<UseMmx>());
     }
 
-    private static void Masked(in Instruction instruction, BlockDecoder block)
+    /// <summary>MASKMOVDQU, MASKMOVQ, VMASKMOVDQU.</summary>
+    public static void Masked(in Instruction instruction, BlockDecoder block)
     {
         // The address is an implied operand: rdi, or edi, in any segment.
         Instruction plain = VectorLowering.Plain(in instruction);

@@ -113,6 +113,15 @@ public static class FxImage
         if ((mxcsr & ~MxcsrMask) != 0)
             return false;
         r.Mxcsr = mxcsr;
+        RestoreX87(ref r, image, wide);
+        for (int i = 0; i < 16; i++)
+            r.Xmm[i] = Vector128.Create(image.Slice(Vectors + (i * 16), 16));
+        return true;
+    }
+
+    /// <summary>Takes the x87's part from an image.</summary>
+    public static void RestoreX87(ref RegisterFile r, ReadOnlySpan<byte> image, bool wide)
+    {
         r.Fcw = (ushort)((BinaryPrimitives.ReadUInt16LittleEndian(image) & 0x1F7F) | 0x40);
         r.Fsw = BinaryPrimitives.ReadUInt16LittleEndian(image[2..]);
         r.Ftw = image[4];
@@ -127,9 +136,5 @@ public static class FxImage
             st.Significand = BinaryPrimitives.ReadUInt64LittleEndian(image[(Registers + (i * 16))..]);
             st.SignExponent = BinaryPrimitives.ReadUInt16LittleEndian(image[(Registers + (i * 16) + 8)..]);
         }
-
-        for (int i = 0; i < 16; i++)
-            r.Xmm[i] = Vector128.Create(image.Slice(Vectors + (i * 16), 16));
-        return true;
     }
 }

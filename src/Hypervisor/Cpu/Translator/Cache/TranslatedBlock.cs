@@ -14,11 +14,14 @@ internal enum BlockVariant : byte
     /// <summary>CR0.TS is set: SSE instructions fault.</summary>
     TaskSwitched = 2,
 
+    /// <summary>The AVX state is enabled: without it its instructions are undefined.</summary>
+    Extended = 4,
+
     /// <summary>What the vCPU's state decides. The rest is chosen by the engine.</summary>
-    StateMask = User | TaskSwitched,
+    StateMask = User | TaskSwitched | Extended,
 
     /// <summary>Every access has its own check.</summary>
-    Careful = 4,
+    Careful = 8,
 }
 
 /// <summary>

@@ -54,7 +54,7 @@ internal static class AccessGroups
         left = uses - 1;
     }
 
-    private static bool MayShare(in MemoryUse use) => use.Exists && use.Base >= 0 && !use.IsAtomic && Math.Abs((long)use.Displacement) < MaxDistance;
+    private static bool MayShare(in MemoryUse use) => use.Exists && use.Base >= 0 && !use.IsAtomic && use.Alignment <= Vector && Math.Abs((long)use.Displacement) < MaxDistance;
 
     /// <summary>The accesses from here on that a group beginning here would cover.</summary>
     private static Candidate Collect(Span<GuestInstruction> instructions, int at, bool stack, out int uses)

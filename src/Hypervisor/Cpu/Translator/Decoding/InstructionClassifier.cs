@@ -20,8 +20,8 @@ internal sealed class InstructionClassifier
 
     /// <summary>Fills in everything but what depends on the neighbours.</summary>
     /// <param name="guest">Its code is set.</param>
-    /// <param name="floatingPoint">Whether SSE instructions may be executed; otherwise the interpreter raises #NM.</param>
-    public void Classify(ref GuestInstruction guest, bool floatingPoint)
+    /// <param name="variant">Whether vector instructions may be executed; otherwise the interpreter raises #NM, or #UD.</param>
+    public void Classify(ref GuestInstruction guest, BlockVariant variant)
     {
         guest.Code.Code = InstructionTable.Substitute(guest.Code.Code);
         ref readonly Instruction code = ref guest.Code;
@@ -29,7 +29,7 @@ internal sealed class InstructionClassifier
         guest.Operand = default;
         guest.Stack = default;
         guest.Kind = KindOf(in code);
-        if (guest.Kind is InstructionKind.Plain && !floatingPoint && UsesVector(in code))
+        if (guest.Kind is InstructionKind.Plain && !IsEnabled(in code, variant))
             guest.Kind = InstructionKind.Interpret;
         if (guest.Kind is not (InstructionKind.Interpret or InstructionKind.Nothing or InstructionKind.Address or InstructionKind.RepeatString))
             AddAccesses(ref guest);
@@ -136,6 +136,9 @@ internal sealed class InstructionClassifier
     /// <summary>Whether there are scratch registers for all displaced register operands; and whether high-byte registers can be had, which exclude the new registers.</summary>
     private static bool FitsScratch(in Instruction code)
     {
+        // Those with VEX encoding read no more registers than there are, and results take the places of sources.
+        if (code.Encoding == EncodingKind.VEX)
+            return true;
         int first = -1, second = -1, available = 2;
         bool high = false, stack = false;
         for (int i = 0; i < code.OpCount; i++)
@@ -162,12 +165,22 @@ internal sealed class InstructionClassifier
         return needed <= available && !(high && stack);
     }
 
-    private static bool IsPlainRegister(Register register) => register.IsGPR() || register is >= Register.XMM0 and <= Register.XMM15;
+    private static bool IsPlainRegister(Register register) => register.IsGPR() || register is (>= Register.XMM0 and <= Register.XMM15) or (>= Register.YMM0 and <= Register.YMM15);
+
+    private static bool IsEnabled(in Instruction code, BlockVariant variant)
+    {
+        if ((variant & BlockVariant.TaskSwitched) != 0 && UsesVector(in code))
+            return false;
+        return (variant & BlockVariant.Extended) != 0 || InstructionSets.KindOf(code.Code) != SiliconKind.Extended;
+    }
 
     private static bool UsesVector(in Instruction code)
     {
         if (code.Mnemonic is Mnemonic.Lfence or Mnemonic.Mfence or Mnemonic.Sfence or Mnemonic.Pause or Mnemonic.Movnti or Mnemonic.Crc32 or Mnemonic.Popcnt)
             return false;
+        SiliconKind kind = InstructionSets.KindOf(code.Code);
+        if (kind != SiliconKind.None)
+            return kind != SiliconKind.General;
         foreach (CpuidFeature feature in code.CpuidFeatures)
         {
             if (feature is CpuidFeature.SSE or CpuidFeature.SSE2 or CpuidFeature.SSE3 or CpuidFeature.SSSE3 or CpuidFeature.SSE4_1 or CpuidFeature.SSE4_2)
@@ -217,14 +230,12 @@ internal sealed class InstructionClassifier
         OpAccess access = AccessOf(in code, operand);
         int size = code.MemorySize.GetSize();
         bool atomic = code.HasLockPrefix || code.Mnemonic == Mnemonic.Xchg;
-        bool aligned = size == 16 && code.Mnemonic is not (Mnemonic.Movups or Mnemonic.Movupd or Mnemonic.Movdqu or Mnemonic.Lddqu
-            or Mnemonic.Pcmpestri or Mnemonic.Pcmpestrm or Mnemonic.Pcmpistri or Mnemonic.Pcmpistrm);
-        if (size > 16 || !BitOperations.IsPow2(size))
+        if (size > 32 || !BitOperations.IsPow2(size))
             return default;
         return new MemoryUse
         {
             Size = (byte)size,
-            Alignment = (byte)(atomic || aligned ? size : 1),
+            Alignment = (byte)(atomic ? size : VectorAlignment.Of(in code)),
             IsAtomic = atomic || code.Mnemonic == Mnemonic.Cmpxchg16b,
             Writes = access is OpAccess.Write or OpAccess.CondWrite or OpAccess.ReadWrite or OpAccess.ReadCondWrite,
             Base = BaseOf(in code),

@@ -27,7 +27,7 @@ internal static class InstructionTable
     /// Other codes for what the host would take for something else, or has no general form of: TZCNT and LZCNT are BSF and BSR to a guest whose
     /// processor does not have them; moves to and from absolute addresses.
     /// </summary>
-    public static Code Substitute(Code code) => code switch
+    public static Code Substitute(Code code) => InstructionSets.KindOf(code) == SiliconKind.General ? code : code switch
     {
         Code.Tzcnt_r16_rm16 => Code.Bsf_r16_rm16,
         Code.Tzcnt_r32_rm32 => Code.Bsf_r32_rm32,
@@ -48,6 +48,8 @@ internal static class InstructionTable
 
     private static bool Examine(Code code)
     {
+        if (InstructionSets.KindOf(code) != SiliconKind.None)
+            return code.Mnemonic() is not (Mnemonic.Rdrand or Mnemonic.Rdseed); // never the same twice
         if (code.Encoding() != EncodingKind.Legacy || code.IsPrivileged() || code.IsStackInstruction() || code.FlowControl() != FlowControl.Next)
         {
             return false;

@@ -58,23 +58,22 @@ internal sealed class Superblock
     /// <summary>Decodes a block.</summary>
     /// <param name="rip">Where it begins.</param>
     /// <param name="frame">The page that it is on.</param>
-    /// <param name="floatingPoint">Whether SSE instructions may be executed.</param>
-    /// <param name="grouped">Whether accesses share checks.</param>
+    /// <param name="variant">What it is decoded for.</param>
     /// <returns>False: the first instruction continues on the next page.</returns>
-    public bool TryDecode(ulong rip, Mfn frame, bool floatingPoint, bool grouped)
+    public bool TryDecode(ulong rip, Mfn frame, BlockVariant variant)
     {
         _window.Open(frame, Mfn.Invalid);
-        return Decode(rip, floatingPoint, grouped, MaxInstructions);
+        return Decode(rip, variant, MaxInstructions);
     }
 
     /// <summary>Decodes the one instruction that crosses from a page into the next.</summary>
-    public bool TryDecodeCrossing(ulong rip, Mfn frame, Mfn tail, bool floatingPoint)
+    public bool TryDecodeCrossing(ulong rip, Mfn frame, Mfn tail, BlockVariant variant)
     {
         _window.Open(frame, tail);
-        return Decode(rip, floatingPoint, grouped: false, 1);
+        return Decode(rip, variant | BlockVariant.Careful, 1);
     }
 
-    private bool Decode(ulong rip, bool floatingPoint, bool grouped, int limit)
+    private bool Decode(ulong rip, BlockVariant variant, int limit)
     {
         Rip = rip;
         _count = 0;
@@ -83,7 +82,7 @@ internal sealed class Superblock
         while (!ended && _count < limit)
         {
             ref GuestInstruction next = ref _instructions[_count];
-            if (!TryRead(ref next, floatingPoint))
+            if (!TryRead(ref next, variant))
             {
                 if (_count == 0)
                     return false;
@@ -99,7 +98,7 @@ internal sealed class Superblock
 
         End = _instructions[_count - 1].Code.NextIP;
         SetLiveness();
-        if (grouped)
+        if ((variant & BlockVariant.Careful) == 0)
             AccessGroups.Find(Instructions);
         return true;
     }
@@ -118,12 +117,12 @@ internal sealed class Superblock
         _decoder.IP = rip;
     }
 
-    private bool TryRead(ref GuestInstruction into, bool floatingPoint)
+    private bool TryRead(ref GuestInstruction into, BlockVariant variant)
     {
         _decoder.Decode(out into.Code);
         if (_decoder.LastError == DecoderError.NoMoreBytes)
             return false;
-        _classifier.Classify(ref into, floatingPoint);
+        _classifier.Classify(ref into, variant);
         return true;
     }
 
@@ -164,7 +163,7 @@ internal sealed class Superblock
         if (((rip ^ Rip) & ~Page.OffsetMask) != 0)
             return false;
         Seek(rip);
-        return TryRead(ref _ahead, floatingPoint: true) && ((_ahead.Code.NextIP - 1) & ~Page.OffsetMask) == (rip & ~Page.OffsetMask);
+        return TryRead(ref _ahead, BlockVariant.Extended) && ((_ahead.Code.NextIP - 1) & ~Page.OffsetMask) == (rip & ~Page.OffsetMask);
     }
 
     /// <summary>
@@ -176,7 +175,7 @@ internal sealed class Superblock
             return InstructionClassifier.Arithmetic;
         RflagsBits unknown = InstructionClassifier.Arithmetic, live = RflagsBits.None;
         Seek(rip);
-        for (int i = 0; i < MaxLookAhead && unknown != RflagsBits.None && TryRead(ref _ahead, floatingPoint: true); i++)
+        for (int i = 0; i < MaxLookAhead && unknown != RflagsBits.None && TryRead(ref _ahead, BlockVariant.Extended); i++)
         {
             live |= _ahead.Reads & unknown;
             unknown &= ~(_ahead.Kills | _ahead.Reads);

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Iced.Intel;
 
 namespace Xen.Cpu;
@@ -9,7 +8,6 @@ internal sealed partial class BlockEmitter
     private const int ByteRotation = 8, BackRotation = 56;
 
     private readonly Encoder _encoder;
-    private readonly InstructionInfoFactory _information = new();
 
     private void EmitPlain(ref GuestInstruction instruction)
     {
@@ -22,7 +20,7 @@ internal sealed partial class BlockEmitter
             SetMemory(ref code, in operand);
         }
 
-        Span<Displaced> displaced = stackalloc Displaced[2];
+        Span<Displaced> displaced = stackalloc Displaced[3];
         int count = RenameRegisters(in instruction.Code, ref code, memory, rotated, displaced);
         foreach (Displaced register in displaced[..count])
         {
@@ -32,6 +30,9 @@ internal sealed partial class BlockEmitter
 
         if (rotated != HostRegister.None)
             _emitter.Rotate(rotated, ByteRotation);
+        bool extended = InstructionSets.KindOf(code.Code) == SiliconKind.Extended;
+        if (extended)
+            NoteUpperHalves(in code);
         Encode(in code);
         if (rotated != HostRegister.None)
             _emitter.Rotate(rotated, BackRotation);
@@ -117,7 +118,8 @@ internal sealed partial class BlockEmitter
             throw new UntranslatableException($"{code}: {error}");
     }
 
-    private static void SetMemory(ref Instruction code, in HostAddress operand)
+    /// <summary>Makes an instruction's memory operand a host address.</summary>
+    public static void SetMemory(ref Instruction code, in HostAddress operand)
     {
         code.SegmentPrefix = Register.None;
         code.MemoryBase = operand.Base == HostRegister.None ? Register.None : Register.RAX + (int)operand.Base;
@@ -137,81 +139,6 @@ internal sealed partial class BlockEmitter
         }
 
         return HostRegister.None;
-    }
-
-    /// <summary>Puts host registers in the place of guest registers. Returns how many displaced ones there are.</summary>
-    private int RenameRegisters(in Instruction guest, ref Instruction host, bool memory, HostRegister rotated, Span<Displaced> displaced)
-    {
-        int count = 0;
-        for (int i = 0; i < guest.OpCount; i++)
-        {
-            if (guest.GetOpKind(i) != OpKind.Register)
-                continue;
-            Register register = guest.GetOpRegister(i);
-            if (!register.IsGPR())
-                continue;
-            if (register is >= Register.AH and <= Register.BH)
-            {
-                if (rotated != HostRegister.None)
-                    host.SetOpRegister(i, Register.AL + (int)rotated);
-                continue;
-            }
-
-            int number = register.GetFullRegister().GetNumber();
-            HostRegister to = RegisterMap.HostOf(number);
-            if (RegisterMap.IsDisplaced(number))
-            {
-                OpAccess access = _information.GetInfo(in guest, InstructionInfoOptions.NoMemoryUsage | InstructionInfoOptions.NoRegisterUsage).GetOpAccess(i);
-                int known = Find(displaced[..count], number);
-                if (known < 0)
-                {
-                    known = count++;
-                    displaced[known] = new Displaced { Guest = number, Host = memory || known == 1 ? RegisterMap.Scratch2 : RegisterMap.Scratch };
-                }
-
-                displaced[known].Loads |= access != OpAccess.Write || register.GetSize() < sizeof(uint);
-                displaced[known].Stores |= access is not (OpAccess.Read or OpAccess.CondRead or OpAccess.None);
-                to = displaced[known].Host;
-            }
-
-            host.SetOpRegister(i, Sized(to, register.GetSize()));
-        }
-
-        return count;
-    }
-
-    private static int Find(ReadOnlySpan<Displaced> displaced, int guest)
-    {
-        for (int i = 0; i < displaced.Length; i++)
-        {
-            if (displaced[i].Guest == guest)
-                return i;
-        }
-
-        return -1;
-    }
-
-    private static Register Sized(HostRegister register, int size)
-    {
-        const int FirstWithPrefix = 4;
-        int number = (int)register;
-        Debug.Assert(number < 16, "not a register");
-        return size switch
-        {
-            1 => number < FirstWithPrefix ? Register.AL + number : Register.SPL + (number - FirstWithPrefix),
-            2 => Register.AX + number,
-            4 => Register.EAX + number,
-            _ => Register.RAX + number,
-        };
-    }
-
-    /// <summary>A displaced register of an instruction, and where it is meanwhile.</summary>
-    private struct Displaced
-    {
-        public int Guest;
-        public HostRegister Host;
-        public bool Loads;
-        public bool Stores;
     }
 
     private sealed class EmitterWriter(Emitter emitter) : CodeWriter

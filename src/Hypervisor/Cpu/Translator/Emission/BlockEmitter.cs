@@ -24,6 +24,9 @@ internal sealed partial class BlockEmitter
     /// <summary>The guest's flags are in the context, as <see cref="FlagSaving"/> puts them, at this point of the block; whether or not they are in the host's.</summary>
     private bool _flagsAreSaved;
 
+    /// <summary>The context says that upper halves of vector registers are in use, at this point of the block.</summary>
+    private bool _upperHalvesAreNoted;
+
     /// <summary>Start of the mode's TLB in the context.</summary>
     private int _tlb;
 
@@ -47,6 +50,7 @@ internal sealed partial class BlockEmitter
     {
         _block = block;
         _cold.Clear();
+        _upperHalvesAreNoted = false;
         _tlb = (variant & BlockVariant.User) != 0 ? ContextOffsets.UserTlb : ContextOffsets.KernelTlb;
         _number = _cache.Reserve(out int hot, out int cold);
         _translated = new TranslatedBlock { Rip = rip, Frame = frame, Tail = tail, Variant = variant, Lines = block.Lines };

@@ -5,6 +5,7 @@ internal static unsafe class ContextOffsets
 {
     public static readonly int Requests, ExitId, Target, Self, MissHandler, TimeStampHandler, Delta, Borrowed, Held, Held2, RunLength, RunRest, SavedFlags, JumpTable;
     public static readonly int PageMasks, BitMasks, LowBits, IndexMask, HostMxcsr, Rip, Rflags, Mxcsr, FsBase, GsBase;
+    public static readonly int UpperHalves, UpperHalvesInUse, UpperHalvesStored, SiliconFlags, SiliconMxcsr, SiliconUnmasked, SiliconMemory;
 
     static ContextOffsets()
     {
@@ -35,6 +36,13 @@ internal static unsafe class ContextOffsets
         Mxcsr = (int)((byte*)&context.Registers.Mxcsr - start);
         FsBase = (int)((byte*)&context.Registers.FsBase - start);
         GsBase = (int)((byte*)&context.Registers.GsBase - start);
+        UpperHalves = (int)((byte*)&context.Registers.UpperHalves - start);
+        UpperHalvesInUse = (int)((byte*)&context.Registers.UpperHalvesInUse - start);
+        UpperHalvesStored = (int)((byte*)&context.UpperHalvesStored - start);
+        SiliconFlags = (int)((byte*)&context.Silicon.Flags - start);
+        SiliconMxcsr = (int)((byte*)&context.Silicon.Mxcsr - start);
+        SiliconUnmasked = (int)((byte*)&context.Silicon.Unmasked - start);
+        SiliconMemory = ((int)((byte*)&context.Silicon.Memory - start) + 31) & ~31;
         Xmm = (int)((byte*)&context.Registers.Xmm - start);
         KernelTlb = (int)((byte*)&context.KernelTlb - start);
         UserTlb = (int)((byte*)&context.UserTlb - start);

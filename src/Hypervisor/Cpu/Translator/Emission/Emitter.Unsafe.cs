@@ -4,7 +4,7 @@ using System.Runtime.CompilerServices;
 namespace Xen.Cpu;
 
 /// <summary>Writes host instructions, byte by byte: the few forms that the translator makes itself. Guest instructions are re-encoded by Iced.</summary>
-internal sealed unsafe class Emitter(CodeMemory memory)
+internal sealed unsafe partial class Emitter(CodeMemory memory)
 {
     private byte* _at;
     private byte* _end;

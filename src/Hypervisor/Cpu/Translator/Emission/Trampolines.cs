@@ -124,8 +124,7 @@ internal sealed class Trampolines
         ReadOnlySpan<HostRegister> changed = [HostRegister.Rax, HostRegister.Rcx, HostRegister.Rdx, HostRegister.Rsi, HostRegister.Rdi, HostRegister.R8, HostRegister.R9];
         foreach (HostRegister register in changed)
             emitter.Store(HostAddress.Context(ContextOffsets.Gpr((int)register)), register);
-        for (int i = 0; i < 16; i++)
-            emitter.Memory(false, 0x0F11, i, HostAddress.Context(ContextOffsets.Xmm + (i * 16)));
+        VectorSaving.Save(emitter);
         emitter.Memory(false, 0x0FAE, 3, HostAddress.Context(ContextOffsets.Mxcsr));
         emitter.Memory(false, 0x0FAE, 2, HostAddress.Context(ContextOffsets.HostMxcsr));
         emitter.Load(HostRegister.Rdi, HostAddress.Context(ContextOffsets.Self));
@@ -134,8 +133,7 @@ internal sealed class Trampolines
         emitter.Memory(false, 0xFF, 2, HostAddress.Context(handler));
         emitter.Move(RegisterMap.Scratch, HostRegister.Rax);
         emitter.Memory(false, 0x0FAE, 2, HostAddress.Context(ContextOffsets.Mxcsr));
-        for (int i = 0; i < 16; i++)
-            emitter.Memory(false, 0x0F10, i, HostAddress.Context(ContextOffsets.Xmm + (i * 16)));
+        VectorSaving.Load(emitter);
         foreach (HostRegister register in changed)
             emitter.Load(register, HostAddress.Context(ContextOffsets.Gpr((int)register)));
     }
@@ -148,8 +146,7 @@ internal sealed class Trampolines
         emitter.Store(HostAddress.Context(ContextOffsets.Target), HostRegister.Rdi);
         emitter.Memory(false, 0x0FAE, 3, HostAddress.Context(ContextOffsets.HostMxcsr));
         emitter.Memory(false, 0x0FAE, 2, HostAddress.Context(ContextOffsets.Mxcsr));
-        for (int i = 0; i < 16; i++)
-            emitter.Memory(false, 0x0F10, i, HostAddress.Context(ContextOffsets.Xmm + (i * 16)));
+        VectorSaving.Load(emitter);
         FlagSaving.LoadByRax(emitter);
         for (int guest = 0; guest < 16; guest++)
         {
@@ -171,8 +168,7 @@ internal sealed class Trampolines
         }
 
         emitter.Store(HostAddress.Context(ContextOffsets.Delta), RegisterMap.Delta);
-        for (int i = 0; i < 16; i++)
-            emitter.Memory(false, 0x0F11, i, HostAddress.Context(ContextOffsets.Xmm + (i * 16)));
+        VectorSaving.Save(emitter);
         emitter.Memory(false, 0x0FAE, 3, HostAddress.Context(ContextOffsets.Mxcsr));
         emitter.Memory(false, 0x0FAE, 2, HostAddress.Context(ContextOffsets.HostMxcsr));
         emitter.Lea(HostRegister.Rsp, HostAddress.At(HostRegister.Rsp, 8));
