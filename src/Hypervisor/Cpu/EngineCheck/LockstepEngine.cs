@@ -28,6 +28,9 @@ public sealed class LockstepEngine : ICpuEngine, IDisposable
         _translator.FrameWritten = Remember;
     }
 
+    /// <summary>The engine that is checked, for tests.</summary>
+    internal Translator Translator => _translator;
+
     /// <inheritdoc/>
     public ulong? InstructionsRetired => _interpreter.InstructionsRetired;
 
@@ -61,6 +64,12 @@ public sealed class LockstepEngine : ICpuEngine, IDisposable
         {
             EngineTrace trace = new(start);
             Translator.CheckedEnd end = RunTranslator(careful: attempt % 2 == 0, trace, out RegisterFile translated);
+            if (end == Translator.CheckedEnd.HostFault)
+            {
+                exit = new CpuExit(CpuExitReason.HostFault);
+                return true;
+            }
+
             _state.Registers = start;
             bool same = RunInterpreter(end, in translated, trace, out exit, out bool over);
             if (same)

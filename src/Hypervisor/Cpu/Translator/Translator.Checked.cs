@@ -16,6 +16,9 @@ public sealed partial class Translator
 
         /// <summary>Behind a SYSCALL.</summary>
         SystemCall,
+
+        /// <summary>The block's code failed on the host.</summary>
+        HostFault,
     }
 
     /// <summary>Flags that were not kept, when the last block ended for the interpreter.</summary>
@@ -57,6 +60,12 @@ public sealed partial class Translator
         while (true)
         {
             int id = RunNative(code);
+            if (id == Trampolines.FaultExit)
+            {
+                DescribeFault();
+                return CheckedEnd.HostFault;
+            }
+
             if (id < Trampolines.FirstBlockExit)
             {
                 _state.Registers.Rip = Target;

@@ -49,6 +49,9 @@ public sealed partial class Translator : ICpuEngine, IDisposable
     /// <summary>Why it came out of its code.</summary>
     public EngineStatistics Statistics { get; } = new();
 
+    /// <summary>Its code, for tests.</summary>
+    internal CodeCache Cache => _cache;
+
     /// <inheritdoc/>
     public ulong? InstructionsRetired => null;
 
@@ -78,6 +81,7 @@ public sealed partial class Translator : ICpuEngine, IDisposable
     {
         EngineTicker.Instance.Remove(_state);
         _state.Code.Unsubscribe(_state);
+        _faults?.Dispose();
         if (_handle.IsAllocated)
             _handle.Free();
         _cache.Dispose();
@@ -94,6 +98,13 @@ public sealed partial class Translator : ICpuEngine, IDisposable
             {
                 code = Leave(in _cache.Exit(id));
                 continue;
+            }
+
+            if (id == Trampolines.FaultExit)
+            {
+                DescribeFault();
+                End(new CpuExit(CpuExitReason.HostFault));
+                return;
             }
 
             _state.Registers.Rip = Target;

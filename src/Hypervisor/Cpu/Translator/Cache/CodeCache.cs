@@ -120,6 +120,25 @@ internal sealed class CodeCache : IDisposable
         return -1;
     }
 
+    /// <summary>The block that a position is in, or -1.</summary>
+    public int BlockAt(int position)
+    {
+        bool isCold = position >= _coldStart;
+        if (position < Trampolines.End || (isCold ? position >= _cold : position >= _hot))
+            return -1;
+        int low = 0, high = _blocks.Count - 1;
+        while (low <= high)
+        {
+            int middle = (low + high) / 2;
+            if ((isCold ? _blocks[middle].GoneKeepingFlags : _blocks[middle].Indirect) <= position)
+                low = middle + 1;
+            else
+                high = middle - 1;
+        }
+
+        return high;
+    }
+
     /// <summary>Voids code of a frame. Nobody is in it.</summary>
     /// <param name="frame">The frame.</param>
     /// <param name="lines">The lines that were written.</param>

@@ -139,6 +139,7 @@ internal sealed partial class BlockEmitter
             return;
         }
 
+        _places?.Add((_emitter.Position, path.Exit.Rip));
         if (path.RestoresCounter)
             _emitter.Load(HostRegister.Rcx, HostAddress.Context(ContextOffsets.Borrowed));
         if (path.RestoresFlags)
