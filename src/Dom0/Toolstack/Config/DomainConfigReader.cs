@@ -50,6 +50,7 @@ public sealed partial class DomainConfigReader
             Consoles = Consoles(),
             Uuid = Uuid(),
             CpuEngine = _file.Find("cpu_engine") is null ? CpuEngines.Default : OneOf("cpu_engine", [.. CpuEngines.Names]),
+            CodeCacheMiB = Integer("code_cache", DomainConfig.PresetCodeCacheMiB, 1, DomainConfig.MostCodeCacheMiB, "MiB for each vCPU"),
             Features = Text("features") ?? "",
             Source = _file.Path,
         };

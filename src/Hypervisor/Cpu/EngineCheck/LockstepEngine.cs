@@ -19,11 +19,12 @@ public sealed class LockstepEngine : ICpuEngine, IDisposable
     private readonly Dictionary<Mfn, byte[]> _after = [];
 
     /// <param name="state">The vCPU.</param>
-    public LockstepEngine(VcpuState state)
+    /// <param name="codeSize">Code memory. <b>Units</b>: bytes; as <see cref="Cpu.Translator"/> takes it.</param>
+    public LockstepEngine(VcpuState state, int codeSize = Cpu.Translator.DefaultCodeSize)
     {
         ArgumentNullException.ThrowIfNull(state);
         _state = state;
-        _translator = new Translator(state) { ReadsTimeStamps = false };
+        _translator = new Translator(state, codeSize) { ReadsTimeStamps = false };
         _interpreter = new Interpreter(state);
         _translator.FrameWritten = Remember;
     }

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Xen.Abi;
 
 namespace Xen.Cpu;
@@ -14,7 +15,6 @@ public sealed partial class Translator
     private const int TicksToForgive = 100;
 
     private BlockVariant _variant;
-    private int _clearings;
     private long _seenChanges;
     private int _ticks;
 
@@ -117,11 +117,7 @@ public sealed partial class Translator
         if (_state.HasRequests)
             DropWrittenCode();
         if (!_cache.HasRoom)
-        {
-            _cache.Clear();
-            _clearings++;
-            Statistics.Clearings++;
-        }
+            Evict();
 
         bool floatingPoint = (variant & BlockVariant.TaskSwitched) == 0;
         if (_superblock.TryDecode(rip, frame, floatingPoint, (variant & BlockVariant.Careful) == 0))
@@ -138,6 +134,13 @@ public sealed partial class Translator
             ? Emit(rip, frame, tail, variant) : Nowhere;
     }
 
+    private void Evict()
+    {
+        long start = Stopwatch.GetTimestamp();
+        if (_cache.Evict())
+            Statistics.CountEviction(Stopwatch.GetElapsedTime(start));
+    }
+
     private int Emit(ulong rip, Mfn frame, Mfn tail, BlockVariant variant)
     {
         Statistics.Blocks++;
@@ -149,6 +152,10 @@ public sealed partial class Translator
         catch (UntranslatableException)
         {
             return _cache.Translator.Emit(_superblock, rip, frame, tail, variant, interpretOnly: true);
+        }
+        finally
+        {
+            Statistics.CodeUsed = _cache.Used;
         }
     }
 

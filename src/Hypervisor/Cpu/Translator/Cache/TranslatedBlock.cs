@@ -66,5 +66,8 @@ internal struct TranslatedBlock
     /// <summary>The next block of its tail's frame, or -1.</summary>
     public int NextInTail;
 
+    /// <summary>The first exit that was made to go to it, or -1.</summary>
+    public int FirstIncoming;
+
     public readonly bool CrossesPage => Tail != Mfn.Invalid;
 }
