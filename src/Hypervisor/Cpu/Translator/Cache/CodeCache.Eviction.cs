@@ -10,8 +10,6 @@ namespace Xen.Cpu;
 /// </remarks>
 internal sealed partial class CodeCache
 {
-    private readonly HashSet<ulong> _swept = [];
-
     /// <summary>Begins to fill the next part, of which everything is dropped first.</summary>
     /// <returns>Whether anything was.</returns>
     public bool Evict()
@@ -33,7 +31,6 @@ internal sealed partial class CodeCache
                 RemoveIncoming(ref exit);
         }
 
-        _swept.Clear();
         for (int i = 0; i < region.Blocks.Count; i++)
             Forget((number << IndexBits) | i, ref region.Blocks[i]);
         foreach (JumpTable? table in _jumpTables)
@@ -55,9 +52,10 @@ internal sealed partial class CodeCache
         }
 
         RemoveFromBucket(number, in block);
-        Sweep(block.Frame, region);
         if (block.CrossesPage)
-            Sweep(block.Tail, region);
+            RemoveFromTail(number, in block);
+        if (RemoveFromFrame(ref block))
+            RemoveIfEmpty(block.Frame, _frames[block.Frame.Value]);
     }
 
     private void RemoveFromBucket(int number, in TranslatedBlock block)
@@ -69,30 +67,37 @@ internal sealed partial class CodeCache
             link = block.NextInBucket;
     }
 
-    /// <summary>Takes a region's blocks out of a frame's lists.</summary>
-    private void Sweep(Mfn frame, int region)
+    private void RemoveFromTail(int number, in TranslatedBlock block)
     {
-        if (!_swept.Add(frame.Value) || !_frames.TryGetValue(frame.Value, out CodeFrame? code))
+        if (!_frames.TryGetValue(block.Tail.Value, out CodeFrame? tail))
             return;
-        for (ref int link = ref code.First; link >= 0;)
-        {
-            ref TranslatedBlock block = ref Block(link);
-            if (RegionOf(link) == region)
-                link = block.NextInFrame;
-            else
-                link = ref block.NextInFrame;
-        }
+        ref int link = ref tail.FirstTail;
+        while (link >= 0 && link != number)
+            link = ref Block(link).NextInTail;
+        if (link == number)
+            link = block.NextInTail;
+        RemoveIfEmpty(block.Tail, tail);
+    }
 
-        for (ref int link = ref code.FirstTail; link >= 0;)
-        {
-            ref TranslatedBlock block = ref Block(link);
-            if (RegionOf(link) == region)
-                link = block.NextInTail;
-            else
-                link = ref block.NextInTail;
-        }
+    /// <summary>Takes a block out of its frame's list, if it is there. Returns whether it was the last one.</summary>
+    private bool RemoveFromFrame(ref TranslatedBlock block)
+    {
+        if (block.PreviousInFrame == TranslatedBlock.Unlisted)
+            return false;
+        if (block.NextInFrame >= 0)
+            Block(block.NextInFrame).PreviousInFrame = block.PreviousInFrame;
+        bool isFirst = block.PreviousInFrame < 0;
+        if (isFirst)
+            _frames[block.Frame.Value].First = block.NextInFrame;
+        else
+            Block(block.PreviousInFrame).NextInFrame = block.NextInFrame;
+        block.PreviousInFrame = TranslatedBlock.Unlisted;
+        return isFirst && block.NextInFrame < 0;
+    }
 
-        if (code.First < 0 && code.FirstTail < 0 && code.Writes == 0)
-            _frames.Remove(frame.Value);
+    private void RemoveIfEmpty(Mfn number, CodeFrame frame)
+    {
+        if (frame.First < 0 && frame.FirstTail < 0 && frame.Writes == 0)
+            _frames.Remove(number.Value);
     }
 }

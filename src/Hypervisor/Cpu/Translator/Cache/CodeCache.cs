@@ -23,7 +23,7 @@ internal sealed partial class CodeCache : IDisposable
     private const int BucketBits = 17, IndexMask = (1 << IndexBits) - 1;
 
     /// <summary>What a part should have, and how many there are at least and at most.</summary>
-    private const int RegionSize = 1 << 20, LeastRegions = 8, MostRegions = 512;
+    private const int RegionSize = 512 << 10, LeastRegions = 8, MostRegions = 512;
 
     private readonly CodeMemory _memory;
     private readonly Emitter _emitter;
@@ -114,6 +114,9 @@ internal sealed partial class CodeCache : IDisposable
         bucket = number;
         CodeFrame frame = FrameOf(block.Frame);
         added.NextInFrame = frame.First;
+        added.PreviousInFrame = -1;
+        if (frame.First >= 0)
+            Block(frame.First).PreviousInFrame = number;
         frame.First = number;
         if (added.CrossesPage)
         {
@@ -168,17 +171,17 @@ internal sealed partial class CodeCache : IDisposable
         if (!_frames.TryGetValue(frame.Value, out CodeFrame? code))
             return false;
         bool any = false;
-        for (ref int link = ref code.First; link >= 0;)
+        for (int i = code.First; i >= 0;)
         {
-            ref TranslatedBlock block = ref Block(link);
-            if (!block.IsDead && (block.Lines & lines) == 0)
+            ref TranslatedBlock block = ref Block(i);
+            int next = block.NextInFrame;
+            if (block.IsDead || (block.Lines & lines) != 0)
             {
-                link = ref block.NextInFrame;
-                continue;
+                any |= Kill(i);
+                RemoveFromFrame(ref block);
             }
 
-            any |= Kill(link);
-            link = block.NextInFrame;
+            i = next;
         }
 
         for (int i = (lines & TailLines) != 0 ? code.FirstTail : -1; i >= 0; i = Block(i).NextInTail)
