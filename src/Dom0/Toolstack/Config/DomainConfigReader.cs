@@ -51,6 +51,7 @@ public sealed partial class DomainConfigReader
             Uuid = Uuid(),
             CpuEngine = Engine(vcpus),
             HiddenCpuFeatures = HiddenCpuFeatures(),
+            CodeCacheMiB = Integer("code_cache", DomainConfig.PresetCodeCacheMiB, 1, DomainConfig.MostCodeCacheMiB, "MiB for each vCPU"),
             Features = Text("features") ?? "",
             Source = _file.Path,
         };

@@ -23,18 +23,22 @@ public sealed class LockstepEngine : ICpuEngine, IDisposable
     private readonly WriteLog _writes;
 
     /// <param name="state">The vCPU.</param>
-    public LockstepEngine(VcpuState state)
+    /// <param name="codeSize">Code memory. <b>Units</b>: bytes; as <see cref="Cpu.Translator"/> takes it.</param>
+    public LockstepEngine(VcpuState state, int codeSize = Cpu.Translator.DefaultCodeSize)
     {
         ArgumentNullException.ThrowIfNull(state);
         _state = state;
         _shadows = new ShadowFrames(state.Memory);
         _writes = new WriteLog(state.Memory);
-        _translator = new Translator(state) { ReadsTimeStamps = false, Shadows = _shadows };
+        _translator = new Translator(state, codeSize) { ReadsTimeStamps = false, Shadows = _shadows };
         _interpreter = new Interpreter(state) { WriteLog = _writes };
         state.KernelTlb.Track();
         state.UserTlb.Track();
         state.FlushTlb();
     }
+
+    /// <summary>The engine that is checked, for tests.</summary>
+    internal Translator Translator => _translator;
 
     /// <inheritdoc/>
     public ulong? InstructionsRetired => _interpreter.InstructionsRetired;
@@ -44,6 +48,7 @@ public sealed class LockstepEngine : ICpuEngine, IDisposable
     public CpuExit Run(long budget)
     {
         _state.EnterGuest();
+        _translator.BeginChecked(budget);
         try
         {
             while (true)
@@ -76,6 +81,12 @@ public sealed class LockstepEngine : ICpuEngine, IDisposable
                 _state.FlushTlb(); // few entries to look through for aliases
             _translator.MindsAliases = trace is not null;
             Translator.CheckedEnd end = RunTranslator(careful: attempt % 2 == 0, out RegisterFile translated);
+            if (end == Translator.CheckedEnd.HostFault)
+            {
+                exit = new CpuExit(CpuExitReason.HostFault);
+                return true;
+            }
+
             if (trace is not null)
                 trace.DeadFlags = DeadFlags(end, start.Rip, translated.Rip);
             _state.Registers = start;

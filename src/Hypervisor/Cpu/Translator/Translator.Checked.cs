@@ -16,6 +16,9 @@ public sealed partial class Translator
 
         /// <summary>Behind a SYSCALL.</summary>
         SystemCall,
+
+        /// <summary>The block's code failed on the host.</summary>
+        HostFault,
     }
 
     /// <summary>Flags that were not kept, when the last block ended for the interpreter.</summary>
@@ -33,11 +36,13 @@ public sealed partial class Translator
     /// <summary>Whether the frames that it writes may have other addresses, which the block reads.</summary>
     internal bool MindsAliases { get; set; }
 
+    /// <summary>Begins a run of a budget.</summary>
+    internal void BeginChecked(long budget) => _ticksLeft = TicksOf(budget);
+
     /// <summary>Takes requests and chooses the kind of code; for each block anew. True: the run is over.</summary>
     internal bool PrepareChecked(out CpuExit exit)
     {
         UseVariant();
-        _ticksLeft = 1;
         _ended = false;
         bool over = _state.HasRequests && TakeRequests();
         exit = _exit;
@@ -60,6 +65,12 @@ public sealed partial class Translator
         while (true)
         {
             int id = RunNative(code);
+            if (id == Trampolines.FaultExit)
+            {
+                DescribeFault();
+                return CheckedEnd.HostFault;
+            }
+
             if (id < Trampolines.FirstBlockExit)
             {
                 _state.Registers.Rip = Target;

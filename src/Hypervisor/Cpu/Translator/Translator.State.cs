@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Xen.Abi;
 
 namespace Xen.Cpu;
@@ -14,7 +15,6 @@ public sealed partial class Translator
     private const int TicksToForgive = 100;
 
     private BlockVariant _variant;
-    private int _clearings;
     private long _seenChanges;
     private int _ticks;
 
@@ -117,11 +117,7 @@ public sealed partial class Translator
         if (_state.HasRequests)
             DropWrittenCode();
         if (!_cache.HasRoom)
-        {
-            _cache.Clear();
-            _clearings++;
-            Statistics.Clearings++;
-        }
+            Evict();
 
         if (_superblock.TryDecode(rip, frame, variant))
             return Emit(rip, frame, Mfn.Invalid, variant);
@@ -137,6 +133,13 @@ public sealed partial class Translator
             ? Emit(rip, frame, tail, variant) : Nowhere;
     }
 
+    private void Evict()
+    {
+        long start = Stopwatch.GetTimestamp();
+        if (_cache.Evict())
+            Statistics.CountEviction(Stopwatch.GetElapsedTime(start));
+    }
+
     private int Emit(ulong rip, Mfn frame, Mfn tail, BlockVariant variant)
     {
         Statistics.Blocks++;
@@ -148,6 +151,10 @@ public sealed partial class Translator
         catch (UntranslatableException)
         {
             return _cache.Translator.Emit(_superblock, rip, frame, tail, variant, interpretOnly: true);
+        }
+        finally
+        {
+            Statistics.CodeUsed = _cache.Used;
         }
     }
 
