@@ -39,7 +39,7 @@ internal sealed unsafe partial class SiliconFaults : IDisposable
     {
         // SAFETY: the code needs no more than the words that EmitHandler names; before[signal] is set before the code may run for that signal.
         // The engine's own handler comes first: put in between, it would be lost with this one.
-        HostFaults.Install();
+        _ = HostFaults.Instance;
         foreach (int signal in Signals)
         {
             if (Exchange(signal, null, out SignalAction old) != 0)

@@ -71,7 +71,7 @@ public sealed unsafe partial class Translator
             context->BitMasks[i] = (16ul << i) - 1;
         context->LowBits = 15;
         context->IndexMask = (TlbMemory.EntryCount - 1ul) << Abi.Page.Shift;
-        _faults = HostFaults.Register(context, _cache.Memory);
+        _faults = HostFaults.Instance.Register(context, _cache.Memory);
     }
 
     /// <summary>Chooses the kind of code that the vCPU's state asks for.</summary>

@@ -42,6 +42,8 @@ internal static unsafe class HostFaultHandler
     /// <param name="table">Host address of the <see cref="HostFaults.Table"/>.</param>
     public static void Emit(Emitter emitter, ulong table)
     {
+        // SAFETY: here only sizes are asked for. The emitted code reads what the host gives a handler, the table, and a context that the table names; it
+        // writes to that context and to the frame's rip.
         List<int> notMine = [];
         emitter.Compare(HostAddress.At(Info, InfoCode), 0, wide: false);
         notMine.Add(emitter.Jump(HostCondition.LessOrEqual));

@@ -17,6 +17,6 @@ internal sealed class HostFaultRegistration(int index) : IDisposable
     {
         int mine = Interlocked.Exchange(ref _index, -1);
         if (mine >= 0)
-            HostFaults.Unregister(mine);
+            HostFaults.Instance.Unregister(mine);
     }
 }

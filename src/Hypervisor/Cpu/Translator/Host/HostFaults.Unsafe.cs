@@ -28,7 +28,9 @@ internal struct HostFaultRecord
 /// The table is read by signal handlers, on any thread, at any time. An entry's version is odd while it changes; a thread that runs emitted code
 /// has an entry that does not.
 /// </remarks>
-internal static unsafe partial class HostFaults
+#pragma warning disable CA1001 // there is one, for the life of the process
+internal sealed unsafe partial class HostFaults
+#pragma warning restore CA1001
 {
     /// <summary>Two mappings each: a process has fewer.</summary>
     private const int MaxEntries = 1 << 16;
@@ -36,10 +38,32 @@ internal static unsafe partial class HostFaults
     private const int HandlerSize = 4096, SignalInfo = 4, OnStack = 0x0800_0000;
     private const int ProtRead = 1, ProtWrite = 2, MapPrivate = 2, MapAnonymous = 0x20, MapNoReserve = 0x4000;
 
-    private static readonly Lock Gate = new();
-    private static readonly Stack<int> Free = new();
-    private static Table* _table;
-    private static CodeMemory? _code;
+    private static readonly Lazy<HostFaults> OfProcess = new(static () => new HostFaults());
+
+    private readonly Lock _gate = new();
+    private readonly Stack<int> _free = new();
+    private readonly Table* _table;
+    private readonly CodeMemory _code;
+
+    /// <summary>Makes the table and the handler, and has the host call it. Both stay for the life of the process.</summary>
+    private HostFaults()
+    {
+        // SAFETY: the mapping has room for the header and all entries. Previous handlers are in the table before the new one can be called.
+        nuint size = (nuint)(sizeof(Table) + (MaxEntries * sizeof(TableEntry)));
+        void* at = mmap(null, size, ProtRead | ProtWrite, MapPrivate | MapAnonymous | MapNoReserve, -1, 0);
+        if (at == (void*)-1)
+            throw new InsufficientMemoryException($"the host refuses memory for the table of code: errno {Marshal.GetLastPInvokeError()}");
+        _table = (Table*)at;
+        _code = new CodeMemory(HandlerSize);
+        var emitter = new Emitter(_code);
+        emitter.MoveTo(0, HandlerSize);
+        HostFaultHandler.Emit(emitter, (ulong)_table);
+        foreach (int signal in Signals)
+            Replace(signal, _code.AddressOf(0));
+    }
+
+    /// <summary>The process's; it is installed when it is first asked for.</summary>
+    public static HostFaults Instance => OfProcess.Value;
 
     /// <summary>The signals that a processor's exceptions are told by.</summary>
     public static ReadOnlySpan<int> Signals => [4, 5, 7, 8, 11];
@@ -48,13 +72,12 @@ internal static unsafe partial class HostFaults
     /// <param name="context">The context that it runs with; alive until the registration is disposed of.</param>
     /// <param name="memory">The memory.</param>
     /// <exception cref="InsufficientMemoryException">The host refuses memory for the handler, or there are too many engines.</exception>
-    public static HostFaultRegistration Register(VcpuContext* context, CodeMemory memory)
+    public HostFaultRegistration Register(VcpuContext* context, CodeMemory memory)
     {
         // SAFETY: entries are within the table; the version tells handlers that are reading one that it changes.
-        lock (Gate)
+        lock (_gate)
         {
-            Install();
-            if (!Free.TryPop(out int index))
+            if (!_free.TryPop(out int index))
             {
                 if (_table->Count == MaxEntries)
                     throw new InsufficientMemoryException($"there are {MaxEntries} CPU engines with code of their own in this process");
@@ -68,25 +91,25 @@ internal static unsafe partial class HostFaults
     }
 
     /// <summary>Entries in use, for tests.</summary>
-    public static int Count
+    public int Count
     {
         get
         {
-            lock (Gate)
-                return _table == null ? 0 : (int)_table->Count - Free.Count;
+            lock (_gate)
+                return (int)_table->Count - _free.Count;
         }
     }
 
-    internal static void Unregister(int index)
+    internal void Unregister(int index)
     {
-        lock (Gate)
+        lock (_gate)
         {
             Write(index, 0, 0, 0);
-            Free.Push(index);
+            _free.Push(index);
         }
     }
 
-    private static void Write(int index, ulong context, ulong start, ulong length)
+    private void Write(int index, ulong context, ulong start, ulong length)
     {
         TableEntry* entry = (TableEntry*)(_table + 1) + index;
         Volatile.Write(ref entry->Version, entry->Version + 1);
@@ -96,39 +119,12 @@ internal static unsafe partial class HostFaults
         Volatile.Write(ref entry->Version, entry->Version + 1);
     }
 
-    /// <summary>Makes the table and the handler, and has the host call it, if that was not done. Both stay for the life of the process.</summary>
-    public static void Install()
-    {
-        lock (Gate)
-        {
-            if (_table == null)
-                _table = MakeTable();
-        }
-    }
-
-    private static Table* MakeTable()
-    {
-        // SAFETY: the mapping has room for the header and all entries. Previous handlers are in the table before the new one can be called.
-        nuint size = (nuint)(sizeof(Table) + (MaxEntries * sizeof(TableEntry)));
-        void* at = mmap(null, size, ProtRead | ProtWrite, MapPrivate | MapAnonymous | MapNoReserve, -1, 0);
-        if (at == (void*)-1)
-            throw new InsufficientMemoryException($"the host refuses memory for the table of code: errno {Marshal.GetLastPInvokeError()}");
-        var table = (Table*)at;
-        _code = new CodeMemory(HandlerSize);
-        var emitter = new Emitter(_code);
-        emitter.MoveTo(0, HandlerSize);
-        HostFaultHandler.Emit(emitter, (ulong)table);
-        foreach (int signal in Signals)
-            Replace(signal, table, _code.AddressOf(0));
-        return table;
-    }
-
-    private static void Replace(int signal, Table* table, nint handler)
+    private void Replace(int signal, nint handler)
     {
         SignalAction action = default;
         if (sigaction(signal, null, &action) != 0)
             throw new InvalidOperationException($"the host does not tell the handler of signal {signal}: errno {Marshal.GetLastPInvokeError()}");
-        table->Previous[signal] = action.Handler;
+        _table->Previous[signal] = action.Handler;
 
         // The old handler goes on as if it had been called by the host: on the stack and with the signals blocked that it has asked for.
         action.Flags |= SignalInfo | (action.Handler <= HostFaultHandler.Ignore ? OnStack : 0);
