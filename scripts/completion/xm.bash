@@ -6,7 +6,7 @@ _xm() {
     verbs="create console list destroy pause unpause domid domname block-attach block-detach block-list
         network-attach network-detach network-list dmesg debug-keys info help"
     keys="name= kernel= ramdisk= root= extra= cmdline= memory= maxmem= vcpus= maxvcpus= on_poweroff= on_reboot= on_crash=
-        on_watchdog= cpu_weight= cpu_cap= cpus= uuid= cpu_engine= disk= vif= console="
+        on_watchdog= cpu_weight= cpu_cap= cpus= uuid= cpu_engine= code_cache= disk= vif= console="
     COMPREPLY=()
     if ((COMP_CWORD == 1)); then
         mapfile -t COMPREPLY < <(compgen -W "$verbs --help --version" -- "$word")

@@ -109,6 +109,9 @@ public enum ShutdownReason
 /// <param name="CpuEngine">Name of the CPU engine: <see cref="DomainConfig.CpuEngine"/>.</param>
 public sealed record MachineOptions(int GuestMemoryMiB, string CpuEngine)
 {
+    /// <summary>Memory that each vCPU's engine may have for translated code: <see cref="DomainConfig.CodeCacheMiB"/>. <b>Units</b>: MiB.</summary>
+    public int CodeCacheMiB { get; init; } = DomainConfig.PresetCodeCacheMiB;
+
     /// <summary>Where the switches of bridges meet those of other machines of the user: a folder of his own. Null: nowhere.</summary>
     public string? TrunkFolder { get; init; }
 

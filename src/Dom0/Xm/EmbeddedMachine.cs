@@ -33,8 +33,9 @@ internal sealed class EmbeddedMachine : IAsyncDisposable
         try
         {
             IToolstack toolstack = context.StartMachine(
-                new MachineOptions(config.MaxMemoryMiB, config.CpuEngine) 
+                new MachineOptions(config.MaxMemoryMiB, config.CpuEngine)
                 {
+                    CodeCacheMiB = config.CodeCacheMiB,
                     TrunkFolder = context.Paths.RuntimeFolder, ConsoleLogFolder = context.Paths.ConsoleLogFolder,
                 });
             machine = new EmbeddedMachine(toolstack, nameLock, OpenLog(context, toolstack, config.Name));

@@ -17,7 +17,8 @@ public readonly record struct ByteRingLayout(int Data, int Size, int Cons, int P
 /// The barriers, once for all byte rings. The producer writes data, then publishes its index (release); the consumer reads that index
 /// (acquire), then the data: it never sees bytes that are not there yet. The consumer copies data, then publishes its own index
 /// (release); the producer reads that (acquire), then overwrites: it never overwrites bytes that are still needed. Each side notifies
-/// after each publication, and the notification is a full barrier: who found the ring full or empty is woken after the change.
+/// after each publication, and the notification is a full barrier: who found the ring full or empty is woken after the change. (A peer that
+/// notifies only when it believes that we sleep needs more: see the xenstore's ring connection.)
 /// Both indices are read once per operation and judged on the copy. The page belongs to the peer as much as to us: a producer that is
 /// further ahead than the size has broken the ring, which closes (<see cref="Fault"/>).
 /// Not thread-safe: one caller at a time for each direction.

@@ -16,12 +16,14 @@ public static class CpuEngines
     public static string? WhyNot(string name) => name == Interpreter ? null : TranslatorSupport.WhyNot;
 
     /// <summary>How to make engines of a name.</summary>
+    /// <param name="name">The name.</param>
+    /// <param name="codeSize">Memory for translated code of each engine. <b>Units</b>: bytes; as <see cref="Xen.Cpu.Translator"/> takes it. Others than the translator have none.</param>
     /// <exception cref="ArgumentException">There is no such engine.</exception>
-    public static Func<VcpuState, ICpuEngine> FactoryOf(string name) => name switch
+    public static Func<VcpuState, ICpuEngine> FactoryOf(string name, int codeSize = Xen.Cpu.Translator.DefaultCodeSize) => name switch
     {
         Interpreter => static state => new Interpreter(state),
-        Translator => static state => new Translator(state),
-        Lockstep => static state => new LockstepEngine(state),
+        Translator => state => new Translator(state, codeSize),
+        Lockstep => state => new LockstepEngine(state, codeSize),
         _ => throw new ArgumentException($"there is no CPU engine '{name}'", nameof(name)),
     };
 }

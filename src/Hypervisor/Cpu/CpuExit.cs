@@ -20,6 +20,12 @@ public enum CpuExitReason : byte
 
     /// <summary>INT n, INT3 or INTO: <see cref="CpuExit.Vector"/> is n, rip is behind the instruction, <see cref="CpuExit.InstructionLength"/> long.</summary>
     SoftwareInterrupt,
+
+    /// <summary>
+    /// The engine's own code failed on the host: <see cref="VcpuState.HostFault"/> says how. rip is where the guest was, as far as that is known;
+    /// the vCPU cannot go on.
+    /// </summary>
+    HostFault,
 }
 
 /// <summary>How a run of an engine ended. All registers of the vCPU are in its state by then.</summary>

@@ -77,6 +77,15 @@ internal struct VcpuContext
     /// <summary>What <see cref="HostExecutor"/> hands to an instruction.</summary>
     public SiliconOperands Silicon;
 
+    /// <summary>While emitted code runs: where it goes on if the host finds it to be at fault. Else 0.</summary>
+    public ulong Recovery;
+
+    /// <summary>The host's stack pointer while emitted code runs.</summary>
+    public ulong HostStack;
+
+    /// <summary>The last fault, as the signal handler has found it: see <see cref="HostFaults"/>.</summary>
+    public HostFaultRecord Fault;
+
     [InlineArray(3)]
     public struct OperandMasks
     {

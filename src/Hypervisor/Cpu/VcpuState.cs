@@ -50,6 +50,9 @@ public sealed partial class VcpuState
     /// <summary>CR0.TS as the guest sees it: x87 and SSE instructions fault with #NM.</summary>
     public bool TaskSwitched { get; set; }
 
+    /// <summary>The last <see cref="CpuExitReason.HostFault"/>, if there was one.</summary>
+    public HostFault? HostFault { get; internal set; }
+
     public SoftTlb KernelTlb { get; }
 
     public SoftTlb UserTlb { get; }

@@ -47,7 +47,7 @@ public sealed class DomainConfigTests : IDisposable
             uuid = "6b3c1d1e-9a1f-4f0c-8a57-0c5a6f1f2d3e"
             builder = 'linux'; type = 'pv'
             disk = ['file:/i/a.img,xvda,w', '/i/b.qcow2,qcow2,xvdb,r']; vif = ['', 'bridge=lan0']
-            max_event_channels = 4095; max_grant_frames = 32; max_maptrack_frames = 0
+            max_event_channels = 4095; max_grant_frames = 32; max_maptrack_frames = 0; code_cache = 8
             """);
         Assert.Equal("debian", config.Name);
         Assert.Equal(Path.Combine(_folder.FullName, "vmlinuz"), config.Kernel);
@@ -62,6 +62,7 @@ public sealed class DomainConfigTests : IDisposable
         Assert.Equal(["/i/a.img", "/i/b.qcow2"], config.Disks.Select(d => d.Target));
         Assert.Equal([null, "lan0"], config.Vifs.Select(v => v.Bridge));
         Assert.Equal((4095, 32, 0), (config.MaxEventChannels, config.MaxGrantFrames, config.MaxMaptrackFrames));
+        Assert.Equal(8, config.CodeCacheMiB);
     }
 
     [Fact]
@@ -141,6 +142,9 @@ public sealed class DomainConfigTests : IDisposable
     [InlineData("cpuid = ['1:ecx=0']", "'ecx=0', which is not a register with 32 characters of 0, 1, x, k and s")]
     [InlineData("cpuid = ['0:eax=0xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx']", "for eax of leaf 0x0, which lists no features")]
     [InlineData("cpuid = ['1:edx=x1xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx']", "for edx of leaf 0x1: a bit that is 1 there is a feature that no guest can have on this host; make it x.")]
+    [InlineData("code_cache = 0", "code_cache must be an integer from 1 to 512 (MiB for each vCPU), and is an integer (0).")]
+    [InlineData("code_cache = 513", "code_cache must be an integer from 1 to 512")]
+    [InlineData("code_cache = 'much'", "code_cache must be an integer from 1 to 512")]
     [InlineData("kernel = 'missing'", "missing does not exist: correct the path.")]
     [InlineData("kernel = '../.cache/vmlinuz'", "run ./demo or scripts/fetch-guests")]
     [InlineData("kernel = '.'", "is a folder")]

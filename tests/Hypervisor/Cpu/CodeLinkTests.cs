@@ -113,6 +113,6 @@ public abstract class CodeLinkTests(string engine)
         }
 
         if (vcpu.Engine is Translator translator)
-            Assert.NotEqual(0, translator.Statistics.Clearings);
+            Assert.NotEqual(0, translator.Statistics.Evictions);
     }
 }

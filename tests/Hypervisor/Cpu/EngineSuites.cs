@@ -40,6 +40,20 @@ public sealed class PreciseFaultTestsOnInterpreter(ITestOutputHelper output) : P
 
 public sealed class PreciseFaultTestsOnTranslator(ITestOutputHelper output) : PreciseFaultTests(CpuEngines.Translator, output);
 
+// What one vCPU does, on both at once.
+
+public sealed class EngineTestsInLockstep() : EngineTests(CpuEngines.Lockstep);
+
+public sealed class IntegerTestsInLockstep() : IntegerTests(CpuEngines.Lockstep);
+
+public sealed class VectorTestsInLockstep() : VectorTests(CpuEngines.Lockstep);
+
+public sealed class X87TestsInLockstep() : X87Tests(CpuEngines.Lockstep);
+
+public sealed class SelfModifyingCodeTestsInLockstep() : SelfModifyingCodeTests(CpuEngines.Lockstep);
+
+public sealed class CodeLinkTestsInLockstep() : CodeLinkTests(CpuEngines.Lockstep);
+
 /// <summary>One at a time: the guest's addresses are mapped in this process.</summary>
 [Collection("the host's processor")]
 public sealed class SiliconTestsOnInterpreter(ITestOutputHelper output) : SiliconTests(CpuEngines.Interpreter, output);

@@ -38,6 +38,8 @@ internal sealed unsafe partial class SiliconFaults : IDisposable
     public SiliconFaults(ulong handler, Span<ulong> before)
     {
         // SAFETY: the code needs no more than the words that EmitHandler names; before[signal] is set before the code may run for that signal.
+        // The engine's own handler comes first: put in between, it would be lost with this one.
+        HostFaults.Install();
         foreach (int signal in Signals)
         {
             if (Exchange(signal, null, out SignalAction old) != 0)

@@ -58,8 +58,8 @@ public sealed class TestVcpu : IGuestEnvironment, IDisposable
         Engine = engine(State);
     }
 
-    /// <summary>A translator with so little code memory that it is cleared now and then.</summary>
-    public static ICpuEngine SmallTranslator(VcpuState state) => new Translator(state, 1 << 20);
+    /// <summary>A translator with so little code memory that parts of it are evicted now and then.</summary>
+    public static ICpuEngine SmallTranslator(VcpuState state) => new Translator(state, Translator.LeastCodeSize);
 
     public MachineMemory Memory { get; }
 

@@ -6,7 +6,7 @@ internal static class ConfigKeys
     /// <summary>Keys that do what xmdomain.cfg(5) says.</summary>
     public static readonly IReadOnlySet<string> Supported = Set(
         "name kernel ramdisk root extra cmdline memory maxmem vcpus maxvcpus on_poweroff on_reboot on_crash on_watchdog " +
-        "cpu_weight cpu_cap cap cpus uuid builder type features cpu_engine cpuid disk vif console max_event_channels max_grant_frames max_maptrack_frames");
+        "cpu_weight cpu_cap cap cpus uuid builder type features cpu_engine code_cache cpuid disk vif console max_event_channels max_grant_frames max_maptrack_frames");
 
     /// <summary>Keys that Xen knows and we do not act on yet: a warning, so that an existing file still works.</summary>
     public static readonly IReadOnlySet<string> NotYet = Set(

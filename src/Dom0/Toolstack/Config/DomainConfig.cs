@@ -17,6 +17,9 @@ public sealed record DomainConfig
     /// <summary>Most vCPUs that a PV domain may have: those whose vcpu_info stands in the shared_info page. <b>Source</b>: XEN_LEGACY_MAX_VCPUS.</summary>
     public const int MostVcpus = 32;
 
+    /// <summary>Memory for translated code of each vCPU, at most and unless told otherwise. <b>Units</b>: MiB.</summary>
+    public const int MostCodeCacheMiB = 512, PresetCodeCacheMiB = 64;
+
     /// <summary>The domain's name, unique on the machine.</summary>
     public required string Name { get; init; }
 
@@ -83,6 +86,9 @@ public sealed record DomainConfig
 
     /// <summary>Processor features that CPUID does not show. <b>Source</b>: xl.cfg(5), cpuid.</summary>
     public CpuFeatures HiddenCpuFeatures { get; init; } = CpuFeatures.None;
+
+    /// <summary>Memory that each vCPU's engine may have for translated code; at least 1. <b>Units</b>: MiB.</summary>
+    public int CodeCacheMiB { get; init; } = PresetCodeCacheMiB;
 
     /// <summary>Features that the kernel shall be given, as in its ELF notes, separated by '|'; empty for the usual ones.</summary>
     public string Features { get; init; } = "";

@@ -49,11 +49,23 @@ public sealed partial class DomainConfigReader
             Vifs = Vifs(),
             Consoles = Consoles(),
             Uuid = Uuid(),
-            CpuEngine = _file.Find("cpu_engine") is null ? CpuEngines.Default : OneOf("cpu_engine", [.. CpuEngines.Names]),
+            CpuEngine = Engine(vcpus),
             HiddenCpuFeatures = HiddenCpuFeatures(),
+            CodeCacheMiB = Integer("code_cache", DomainConfig.PresetCodeCacheMiB, 1, DomainConfig.MostCodeCacheMiB, "MiB for each vCPU"),
             Features = Text("features") ?? "",
             Source = _file.Path,
         };
+    }
+
+    private string Engine(int vcpus)
+    {
+        if (_file.Find("cpu_engine") is null)
+            return CpuEngines.Default;
+        string engine = OneOf("cpu_engine", [.. CpuEngines.Names]);
+        return engine != CpuEngines.Lockstep || vcpus == 1
+            ? engine
+            : throw new ToolstackException(string.Create(
+                CultureInfo.InvariantCulture, $"{_file.Path}: the engine '{engine}' is for domains with one vCPU, and vcpus is {vcpus}: add vcpus=1."));
     }
 
     private string? Text(string key)

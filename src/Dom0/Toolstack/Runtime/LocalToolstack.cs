@@ -64,7 +64,7 @@ public sealed class LocalToolstack : IToolstack
             throw new ToolstackException($"the CPU engine '{options.CpuEngine}' does not run here: {reason}; use {CpuEngines.Interpreter}.");
         try
         {
-            return new LocalToolstack(options, CpuEngines.FactoryOf(options.CpuEngine));
+            return new LocalToolstack(options, CpuEngines.FactoryOf(options.CpuEngine, options.CodeCacheMiB << 20));
         }
         catch (InsufficientMemoryException fault)
         {
@@ -80,9 +80,16 @@ public sealed class LocalToolstack : IToolstack
             _domains.RemoveAll(static domain => domain.Completion.IsCompleted);
             if (_domains.Exists(domain => domain.Config.Name == config.Name))
                 throw new ToolstackException($"a domain named '{config.Name}' exists already: choose another name=.");
-            var domain = new RunningDomain(_control, _dom0, config, _options.ConsoleLogFolder);
-            _domains.Add(domain);
-            return domain;
+            try
+            {
+                var domain = new RunningDomain(_control, _dom0, config, _options.ConsoleLogFolder);
+                _domains.Add(domain);
+                return domain;
+            }
+            catch (InsufficientMemoryException fault)
+            {
+                throw new ToolstackException($"the host has no memory for the vCPUs of '{config.Name}': lower code_cache= or vcpus= ({fault.Message}).", fault);
+            }
         }
     }
 

@@ -33,6 +33,9 @@ public sealed class StoreRingConnection : IThreadPoolWorkItem, IDisposable
     private ByteRing _responses;
     private string? _fault;
     private bool _closed;
+
+    /// <summary>Nothing was moved since the rings were looked at behind a barrier.</summary>
+    private bool _isSettled = true;
     private int _state;
 
     internal StoreRingConnection(StoreServer server, StoreDomain domain, ISharedPage page, IEventPort events)
@@ -115,6 +118,11 @@ public sealed class StoreRingConnection : IThreadPoolWorkItem, IDisposable
 
     /// <summary>Moves bytes both ways.</summary>
     /// <returns>Whether there may be more to do.</returns>
+    /// <remarks>
+    /// Linux notifies only if it finds that we have read all that was there before, or that the ring was full. It stores its index and loads ours without
+    /// a barrier between them, and a processor may do that in the other order: then it finds our old index while we find its old one, and both sleep.
+    /// So before we sleep all threads of this process, those of its vCPUs too, get a barrier, and we look once more.
+    /// </remarks>
     private bool Serve()
     {
         bool moved = false, more = true;
@@ -124,6 +132,13 @@ public sealed class StoreRingConnection : IThreadPoolWorkItem, IDisposable
             bool took = Client.Outbox.Count < Math.Max(1, Client.Domain.Quotas.Outstanding) && Take(ref taken);
             more = sent | took;
             moved |= more;
+            _isSettled &= !more;
+            if (more || _isSettled)
+                continue;
+            _events.Notify();
+            Interlocked.MemoryBarrierProcessWide();
+            _isSettled = more = true;
+            moved = false;
         }
 
         if (moved)

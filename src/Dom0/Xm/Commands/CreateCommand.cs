@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using Xen.Cpu;
 using Xen.Toolstack;
 
 namespace Xen.Xm;
@@ -20,11 +21,16 @@ internal sealed class CreateCommand(XmContext context)
     private readonly Option<bool> _dryRun = new("--dryrun", "-n") { Description = "Only print what would be created." };
     private readonly Option<bool> _quiet = new("--quiet", "-q") { Description = "Say nothing unless something fails." };
 
+    private readonly Option<bool> _engineCheck = new("--engine-check")
+    {
+        Description = "Execute everything by both CPU engines and stop at the first difference; very slow, for one vCPU.",
+    };
+
     public Command Build()
     {
         Command command = new("create", "Create a domain from a configuration file and run it until it ends.")
         {
-            _file, _overrides, _console, _paused, _dryRun, _quiet,
+            _file, _overrides, _console, _paused, _dryRun, _quiet, _engineCheck,
         };
         command.SetAction((parsed, _) => RunAsync(parsed));
         return command;
@@ -33,7 +39,10 @@ internal sealed class CreateCommand(XmContext context)
     private async Task<int> RunAsync(ParseResult parsed)
     {
         bool quiet = parsed.GetValue(_quiet), console = parsed.GetValue(_console);
-        DomainConfig config = ReadConfig(parsed.GetRequiredValue(_file), parsed.GetValue(_overrides) ?? [], quiet);
+        string[] overrides = parsed.GetValue(_overrides) ?? [];
+        if (parsed.GetValue(_engineCheck))
+            overrides = [.. overrides, "cpu_engine=" + CpuEngines.Lockstep];
+        DomainConfig config = ReadConfig(parsed.GetRequiredValue(_file), overrides, quiet);
         if (parsed.GetValue(_dryRun))
         {
             await context.Out.WriteAsync(DomainConfigSxp.Write(config)).ConfigureAwait(false);

@@ -37,7 +37,7 @@ public sealed partial class Vcpu
                 machine.Log.Write(line);
             foreach (string line in (fault.StackTrace ?? "").Split('\n').Take(12))
                 machine.Log.Write(line.TrimEnd());
-            Domain.Crash("internal error of the hypervisor", this);
+            Domain.Crash(fault is EngineDifferenceException ? "the CPU engines differ" : "internal error of the hypervisor", this);
         }
 
         SuspendPeriodic();

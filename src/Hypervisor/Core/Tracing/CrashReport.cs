@@ -33,6 +33,8 @@ public static class CrashReport
     /// <summary>Registers, stack and last events of a vCPU. The calling thread runs it, or nobody does; else the figures are of different moments.</summary>
     public static void AddVcpu(IList<string> lines, Vcpu vcpu)
     {
+        foreach (string line in vcpu.State.HostFault?.Details() ?? [])
+            lines.Add(line);
         AddRegisters(lines, vcpu);
         AddCode(lines, vcpu);
         AddStack(lines, vcpu);

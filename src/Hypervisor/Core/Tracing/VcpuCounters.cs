@@ -9,7 +9,7 @@ public sealed class VcpuCounters
     public const int HypercallNumbers = 64;
 
     private readonly long[] _hypercalls = new long[HypercallNumbers];
-    private readonly long[] _exits = new long[(int)CpuExitReason.SoftwareInterrupt + 1];
+    private readonly long[] _exits = new long[(int)CpuExitReason.HostFault + 1];
     private readonly long[] _faults = new long[256];
     private readonly long[] _emulated = new long[(int)EmulatedInstruction.Other + 1];
 
@@ -53,7 +53,7 @@ public sealed class VcpuCounters
     public void CountExit(in CpuExit exit)
     {
         _exits[(int)exit.Reason]++;
-        if (exit.Reason >= CpuExitReason.Exception)
+        if (exit.Reason is CpuExitReason.Exception or CpuExitReason.SoftwareInterrupt)
             _faults[exit.Vector]++;
     }
 

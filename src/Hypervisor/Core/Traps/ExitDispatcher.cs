@@ -41,6 +41,9 @@ internal static class ExitDispatcher
             case CpuExitReason.SoftwareInterrupt:
                 HandleSoftwareInterrupt(vcpu, (TrapVector)exit.Vector, exit.InstructionLength);
                 break;
+            case CpuExitReason.HostFault:
+                vcpu.Domain.Crash(vcpu.State.HostFault?.Reason ?? "the CPU engine failed on the host", vcpu);
+                break;
             default:
                 break;
         }

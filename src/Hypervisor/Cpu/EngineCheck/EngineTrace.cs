@@ -12,26 +12,36 @@ internal sealed class EngineTrace(RegisterFile start)
     private static readonly string[] Names = ["rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15"];
 
     private readonly List<Instruction> _instructions = [];
-    private ulong _ignoredFlags;
+    private ulong _undefinedFlags;
     private string _memory = "";
 
-    /// <summary>Notes the instruction at rip, which is about to be executed.</summary>
-    public void Add(VcpuState state)
+    /// <summary>Flags that nobody reads behind the block.</summary>
+    public ulong DeadFlags { get; set; }
+
+    /// <summary>Flags whose values do not matter: nobody reads them, or the processor leaves them undefined.</summary>
+    public ulong IgnoredFlags => _undefinedFlags | DeadFlags;
+
+    /// <summary>Notes the instruction at rip, which is about to be executed; not when it is only continued.</summary>
+    public void Add(VcpuState state, bool again)
     {
+        if (again)
+            return;
         Span<byte> code = stackalloc byte[MaxInstructionLength];
         int length = Fetch(state, state.Registers.Rip, code);
         var decoder = Iced.Intel.Decoder.Create(64, code[..length].ToArray());
         decoder.IP = state.Registers.Rip;
         decoder.Decode(out Instruction instruction);
         _instructions.Add(instruction);
+        if (instruction.Mnemonic == Mnemonic.Syscall)
+            return; // what it does to flags has not happened where states are compared
         ulong undefined = FlagBits.Of(instruction.RflagsUndefined);
-        _ignoredFlags = (_ignoredFlags & ~FlagBits.Of(instruction.RflagsModified)) | undefined;
+        _undefinedFlags = (_undefinedFlags & ~FlagBits.Of(instruction.RflagsModified)) | undefined;
         if (instruction.Mnemonic is Mnemonic.Shl or Mnemonic.Sal or Mnemonic.Shr or Mnemonic.Sar or Mnemonic.Shld or Mnemonic.Shrd or Mnemonic.Rol or Mnemonic.Ror or Mnemonic.Rcl or Mnemonic.Rcr)
-            _ignoredFlags |= FlagBits.Of(instruction.RflagsUndefined);
+            _undefinedFlags |= FlagBits.Of(instruction.RflagsUndefined);
     }
 
-    /// <summary>Whether the states agree, but for flags that are undefined.</summary>
-    public bool IsSame(in RegisterFile translated, in RegisterFile interpreted)
+    /// <summary>Whether the states agree, but for some flags.</summary>
+    public static bool IsSame(in RegisterFile translated, in RegisterFile interpreted, ulong ignoredFlags)
     {
         if (translated.Rip != interpreted.Rip || translated.Mxcsr != interpreted.Mxcsr)
             return false;
@@ -41,14 +51,11 @@ internal sealed class EngineTrace(RegisterFile start)
                 return false;
         }
 
-        return ((translated.Rflags ^ interpreted.Rflags) & ~(_ignoredFlags | DeadFlags)) == 0;
+        return ((translated.Rflags ^ interpreted.Rflags) & ~ignoredFlags) == 0;
     }
 
-    /// <summary>Flags that nobody reads behind the block.</summary>
-    public ulong DeadFlags { get; set; }
-
-    public void NoteMemory(Mfn frame, int offset, byte[] translated) =>
-        _memory = $"memory differs in frame {frame} at {offset:x}; the translator has {Convert.ToHexString(translated.AsSpan(offset & ~7, 8))}";
+    /// <summary>Notes in which way memory differs.</summary>
+    public void NoteMemory(string? difference) => _memory = difference ?? "";
 
     public string Report(in RegisterFile translated, VcpuState state)
     {

@@ -4,29 +4,41 @@ namespace Xen.Cpu;
 
 /// <summary>
 /// Runs every block twice, by the <see cref="Translator"/> and by the <see cref="Interpreter"/>, and throws at the first difference.
-/// The translator goes first; what it has written is put aside and taken back, then the interpreter executes instruction by instruction until it
-/// has come to the same place with the same state. The guest goes on from there. Slow, and for one vCPU.
+/// The translator goes first, and writes copies of the guest's frames only; then the interpreter executes, on the guest's memory, until it has come to the
+/// same place with the same state. The guest goes on from there. Slow, and for one vCPU.
 /// </summary>
-/// <remarks>What others write meanwhile (the hypervisor's clock, backends) may look like a difference: a block that differs is tried again.</remarks>
+/// <remarks>What others write meanwhile (the hypervisor's clock, backends) may look like a difference: a block that differs is undone and tried again.</remarks>
 public sealed class LockstepEngine : ICpuEngine, IDisposable
 {
+    /// <summary>The first try is fast; those that follow go instruction by instruction and keep a trace.</summary>
     private const int Tries = 4;
+
+    /// <summary>Pieces of REP instructions that one block may have.</summary>
+    private const int MaxPieces = 1 << 22;
 
     private readonly VcpuState _state;
     private readonly Translator _translator;
     private readonly Interpreter _interpreter;
-    private readonly Dictionary<Mfn, byte[]> _before = [];
-    private readonly Dictionary<Mfn, byte[]> _after = [];
+    private readonly ShadowFrames _shadows;
+    private readonly WriteLog _writes;
 
     /// <param name="state">The vCPU.</param>
-    public LockstepEngine(VcpuState state)
+    /// <param name="codeSize">Code memory. <b>Units</b>: bytes; as <see cref="Cpu.Translator"/> takes it.</param>
+    public LockstepEngine(VcpuState state, int codeSize = Cpu.Translator.DefaultCodeSize)
     {
         ArgumentNullException.ThrowIfNull(state);
         _state = state;
-        _translator = new Translator(state) { ReadsTimeStamps = false };
-        _interpreter = new Interpreter(state);
-        _translator.FrameWritten = Remember;
+        _shadows = new ShadowFrames(state.Memory);
+        _writes = new WriteLog(state.Memory);
+        _translator = new Translator(state, codeSize) { ReadsTimeStamps = false, Shadows = _shadows };
+        _interpreter = new Interpreter(state) { WriteLog = _writes };
+        state.KernelTlb.Track();
+        state.UserTlb.Track();
+        state.FlushTlb();
     }
+
+    /// <summary>The engine that is checked, for tests.</summary>
+    internal Translator Translator => _translator;
 
     /// <inheritdoc/>
     public ulong? InstructionsRetired => _interpreter.InstructionsRetired;
@@ -36,6 +48,7 @@ public sealed class LockstepEngine : ICpuEngine, IDisposable
     public CpuExit Run(long budget)
     {
         _state.EnterGuest();
+        _translator.BeginChecked(budget);
         try
         {
             while (true)
@@ -52,15 +65,30 @@ public sealed class LockstepEngine : ICpuEngine, IDisposable
         }
     }
 
-    public void Dispose() => _translator.Dispose();
+    public void Dispose()
+    {
+        _translator.Dispose();
+        _shadows.Dispose();
+    }
 
     private bool Check(out CpuExit exit)
     {
         RegisterFile start = _state.Registers;
         for (int attempt = 1; ; attempt++)
         {
-            EngineTrace trace = new(start);
-            Translator.CheckedEnd end = RunTranslator(careful: attempt % 2 == 0, trace, out RegisterFile translated);
+            EngineTrace? trace = attempt == 1 ? null : new EngineTrace(start);
+            if (trace is not null)
+                _state.FlushTlb(); // few entries to look through for aliases
+            _translator.MindsAliases = trace is not null;
+            Translator.CheckedEnd end = RunTranslator(careful: attempt % 2 == 0, out RegisterFile translated);
+            if (end == Translator.CheckedEnd.HostFault)
+            {
+                exit = new CpuExit(CpuExitReason.HostFault);
+                return true;
+            }
+
+            if (trace is not null)
+                trace.DeadFlags = DeadFlags(end, start.Rip, translated.Rip);
             _state.Registers = start;
             bool same = RunInterpreter(end, in translated, trace, out exit, out bool over);
             if (same)
@@ -70,79 +98,82 @@ public sealed class LockstepEngine : ICpuEngine, IDisposable
                 return end == Translator.CheckedEnd.Interpret && _interpreter.RunBlock(out exit);
             }
 
-            if (over && exit.Reason == CpuExitReason.Request)
-            {
-                // Somebody wants the vCPU to come out: the block has not happened.
-                Restore();
-                _state.Registers = start;
-                return true;
-            }
-
-            if (attempt == Tries)
-                throw new EngineDifferenceException(trace.Report(in translated, _state));
-            Restore();
+            if (attempt == Tries && !(over && exit.Reason == CpuExitReason.Request))
+                throw new EngineDifferenceException(trace!.Report(in translated, _state));
+            _writes.Undo();
             _state.Registers = start;
+            if (over && exit.Reason == CpuExitReason.Request)
+                return true; // somebody wants the vCPU to come out: the block has not happened
         }
     }
 
-    private Translator.CheckedEnd RunTranslator(bool careful, EngineTrace trace, out RegisterFile result)
+    /// <summary>Flags that a block of the translator need not have kept.</summary>
+    private ulong DeadFlags(Translator.CheckedEnd end, ulong from, ulong to) =>
+        end == Translator.CheckedEnd.Next ? _translator.DeadFlagsAt(to, from) : _translator.DeadFlagsOfExit;
+
+    private Translator.CheckedEnd RunTranslator(bool careful, out RegisterFile result)
     {
-        ulong from = _state.Registers.Rip;
-        _before.Clear();
-        _after.Clear();
-        _state.FlushTlb();
+        _shadows.Clear();
         Translator.CheckedEnd end = _translator.RunChecked(careful);
         result = _state.Registers;
-        trace.DeadFlags = end == Translator.CheckedEnd.Next ? _translator.DeadFlagsAt(result.Rip, from) : _translator.DeadFlagsOfExit;
-        foreach (Mfn frame in _before.Keys)
-            _after[frame] = _state.Memory.Frame(frame).ToArray();
-        Restore();
+        _state.KernelTlb.DropTracked(_shadows.Start, _shadows.End);
+        _state.UserTlb.DropTracked(_shadows.Start, _shadows.End);
+        _writes.Clear();
         return end;
     }
 
-    /// <summary>Steps until the state is the translator's.</summary>
-    private bool RunInterpreter(Translator.CheckedEnd end, in RegisterFile translated, EngineTrace trace, out CpuExit exit, out bool over)
+    /// <summary>Goes on until the state is the translator's.</summary>
+    private bool RunInterpreter(Translator.CheckedEnd end, in RegisterFile translated, EngineTrace? trace, out CpuExit exit, out bool over)
     {
         exit = default;
         over = false;
-        for (int i = 0; i <= Superblock.MaxInstructions; i++)
+        ulong last = 0;
+        int steps = end == Translator.CheckedEnd.Interpret ? 0 : -1, pieces = 0;
+        while (steps <= Superblock.MaxInstructions && pieces < MaxPieces)
         {
-            if (end != Translator.CheckedEnd.SystemCall && (i > 0 || end == Translator.CheckedEnd.Interpret) && trace.IsSame(in translated, in _state.Registers) && SameMemory(trace))
-                return true;
-            trace.Add(_state);
-            over = _interpreter.RunOne(out exit);
+            // What a SYSCALL leaves with is not comparable before it. In a loop the place may come more than once.
+            if (end != Translator.CheckedEnd.SystemCall && steps >= 0 && _state.Registers.Rip == translated.Rip)
+            {
+                if (IsSame(in translated, trace))
+                    return true;
+                if (trace is null)
+                    return false; // it would take a trace to know
+            }
+
+            ulong rip = _state.Registers.Rip;
+            bool again = rip == last; // the next piece of a REP
+            last = rip;
+            if (again)
+                pieces++;
+            else
+                steps++;
+            if (trace is null)
+            {
+                over = _interpreter.RunBlockTo(translated.Rip, out exit);
+            }
+            else
+            {
+                trace.Add(_state, again);
+                over = _interpreter.RunOne(out exit);
+            }
+
             if (over)
-                return end == Translator.CheckedEnd.SystemCall && exit.Reason is CpuExitReason.Hypercall or CpuExitReason.SystemCall && trace.IsSame(in translated, in _state.Registers) && SameMemory(trace);
+            {
+                return end == Translator.CheckedEnd.SystemCall && exit.Reason is CpuExitReason.Hypercall or CpuExitReason.SystemCall
+                    && IsSame(in translated, trace);
+            }
         }
 
         return false;
     }
 
-    private void Remember(Mfn frame)
+    private bool IsSame(in RegisterFile translated, EngineTrace? trace)
     {
-        if (!_before.ContainsKey(frame))
-            _before.Add(frame, _state.Memory.Frame(frame).ToArray());
-    }
-
-    private void Restore()
-    {
-        foreach ((Mfn frame, byte[] bytes) in _before)
-            bytes.CopyTo(_state.Memory.Frame(frame));
-    }
-
-    private bool SameMemory(EngineTrace trace)
-    {
-        foreach ((Mfn frame, byte[] bytes) in _after)
-        {
-            int same = _state.Memory.Frame(frame).CommonPrefixLength(bytes);
-            if (same != bytes.Length)
-            {
-                trace.NoteMemory(frame, same, bytes);
-                return false;
-            }
-        }
-
-        return true;
+        if (!EngineTrace.IsSame(in translated, in _state.Registers, trace?.IgnoredFlags ?? 0))
+            return false;
+        bool same = _shadows.Agree(_writes, out string? difference);
+        trace?.NoteMemory(difference);
+        return same;
     }
 }
 

@@ -46,6 +46,9 @@ internal struct Block
 
     public int OpCount;
 
+    /// <summary><b>Units</b>: bytes.</summary>
+    public int Length;
+
     public readonly bool CrossesPage => TailFrame != Frame;
 }
 

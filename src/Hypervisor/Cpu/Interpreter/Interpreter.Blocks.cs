@@ -139,6 +139,8 @@ public sealed partial class Interpreter
 
         if (block.IsNone && !TryDecode(rip, single, out block))
             return false;
+        if (_stop - rip - 1 < (ulong)block.Value.Length - 1 && !TryDecode(rip, single: true, out block))
+            return false;
         if (!block.Value.CrossesPage)
             block.Value.Stamp = _stamp;
         return true;
@@ -189,6 +191,7 @@ public sealed partial class Interpreter
             TailWord = tailWord,
             InstructionCount = _decoder.InstructionCount,
             OpCount = _decoder.Ops.Length,
+            Length = _decoder.Length,
         };
         block = _blocks.Add(in decoded, _decoder.Ops, !single, out bool emptied);
         if (emptied)

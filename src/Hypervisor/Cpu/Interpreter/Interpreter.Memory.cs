@@ -120,6 +120,7 @@ public sealed partial class Interpreter
             if (into && _state.Code.MayWriteInto(frame))
             {
                 _written[_writtenCount++] = (frame, offset, size);
+                WriteLog?.Add(frame, offset, size);
                 return true;
             }
 
@@ -127,10 +128,13 @@ public sealed partial class Interpreter
             code = false;
         }
 
+        if (write)
+            WriteLog?.Add(frame, (int)(address & Page.OffsetMask), size);
+
         if (access == MemoryAccess.Execute)
             _tlb.FillCode(address, frame);
         else
-            _tlb.Fill(address, _state.Memory.HostBase + (nint)frame.Address, translation.Writable && !code);
+            _tlb.Fill(address, _state.Memory.HostBase + (nint)frame.Address, translation.Writable && !code && WriteLog is null);
         return true;
     }
 

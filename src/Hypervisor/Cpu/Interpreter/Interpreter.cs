@@ -35,6 +35,9 @@ public sealed partial class Interpreter : ICpuEngine
     /// <summary>The next block is to hold one instruction only: a store into its own block, or single step.</summary>
     private bool _single;
 
+    /// <summary>A block that goes over this address is executed instruction by instruction; 0: none does.</summary>
+    private ulong _stop;
+
     private ulong _retired;
 
     /// <param name="state">The vCPU.</param>
@@ -55,6 +58,9 @@ public sealed partial class Interpreter : ICpuEngine
 
     /// <summary>The vCPU this engine runs.</summary>
     internal VcpuState State => _state;
+
+    /// <summary>Where every write is noted before it happens, for an engine that compares; it makes writes slow.</summary>
+    internal WriteLog? WriteLog { get; init; }
 
     /// <inheritdoc/>
     public CpuExit Run(long budget)
@@ -111,6 +117,15 @@ public sealed partial class Interpreter : ICpuEngine
         _retired += (ulong)(1 - _remaining);
         exit = _exit;
         return _exiting && exit.Reason != CpuExitReason.BudgetSpent;
+    }
+
+    /// <summary>As <see cref="RunBlock"/>, for one instruction if the block would go over an address.</summary>
+    internal bool RunBlockTo(ulong stop, out CpuExit exit)
+    {
+        _stop = stop;
+        bool over = RunBlock(out exit);
+        _stop = 0;
+        return over;
     }
 
     /// <summary>As <see cref="RunBlock"/>, for one instruction.</summary>

@@ -81,6 +81,9 @@ public sealed unsafe class SoftTlb
 
     private int _codeFilledCount;
 
+    /// <summary>Entries that were filled since <see cref="Track"/>.</summary>
+    private List<ushort>? _tracked;
+
     /// <param name="memory">Where the entries lie: pinned, and alive as long as this object.</param>
     /// <param name="firstStamp">Where stamps start: the two TLBs of a vCPU must never have the same.</param>
     internal SoftTlb(TlbMemory* memory, ulong firstStamp)
@@ -138,6 +141,7 @@ public sealed unsafe class SoftTlb
         entry->WriteBias = write ? bias : EmptyBias(index);
         entry->Addend = hostPage + (nint)bias;
         entry->HostPage = hostPage;
+        _tracked?.Add((ushort)index);
     }
 
     /// <summary>Enters a page that code may be fetched from.</summary>
@@ -170,6 +174,31 @@ public sealed unsafe class SoftTlb
             if (Entries[index].HostPage == hostPage)
                 Entries[index].WriteBias = EmptyBias(index);
         }
+    }
+
+    /// <summary>Drops every page that lies at this host address.</summary>
+    internal void DropPage(nint hostPage)
+    {
+        foreach (ushort index in _filled.AsSpan(0, _filledCount))
+        {
+            if (Entries[index].HostPage == hostPage)
+                Empty(index);
+        }
+    }
+
+    /// <summary>Begins to keep account of what is filled.</summary>
+    internal void Track() => _tracked = [];
+
+    /// <summary>Drops what was filled since the last time, if it lies in a range of host addresses.</summary>
+    internal void DropTracked(nint start, nint end)
+    {
+        foreach (ushort index in _tracked!)
+        {
+            if (Entries[index].HostPage >= start && Entries[index].HostPage < end)
+                Empty(index);
+        }
+
+        _tracked.Clear();
     }
 
     /// <summary>Whether a byte may be read without a walk.</summary>

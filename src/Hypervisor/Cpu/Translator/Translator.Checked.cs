@@ -16,6 +16,9 @@ public sealed partial class Translator
 
         /// <summary>Behind a SYSCALL.</summary>
         SystemCall,
+
+        /// <summary>The block's code failed on the host.</summary>
+        HostFault,
     }
 
     /// <summary>Flags that were not kept, when the last block ended for the interpreter.</summary>
@@ -27,14 +30,19 @@ public sealed partial class Translator
         init => _superblock.ReadsTimeStamps = value;
     }
 
-    /// <summary>Called before a frame is first written through a translation.</summary>
-    internal Action<Mfn>? FrameWritten { get; set; }
+    /// <summary>Where it is to write instead of the guest's memory.</summary>
+    internal ShadowFrames? Shadows { get; init; }
+
+    /// <summary>Whether the frames that it writes may have other addresses, which the block reads.</summary>
+    internal bool MindsAliases { get; set; }
+
+    /// <summary>Begins a run of a budget.</summary>
+    internal void BeginChecked(long budget) => _ticksLeft = TicksOf(budget);
 
     /// <summary>Takes requests and chooses the kind of code; for each block anew. True: the run is over.</summary>
     internal bool PrepareChecked(out CpuExit exit)
     {
         UseVariant();
-        _ticksLeft = 1;
         _ended = false;
         bool over = _state.HasRequests && TakeRequests();
         exit = _exit;
@@ -57,6 +65,12 @@ public sealed partial class Translator
         while (true)
         {
             int id = RunNative(code);
+            if (id == Trampolines.FaultExit)
+            {
+                DescribeFault();
+                return CheckedEnd.HostFault;
+            }
+
             if (id < Trampolines.FirstBlockExit)
             {
                 _state.Registers.Rip = Target;
@@ -79,5 +93,16 @@ public sealed partial class Translator
                     return CheckedEnd.Interpret;
             }
         }
+    }
+
+    /// <summary>The copy of a frame, if there is one or is to be one. False: there is no room for it.</summary>
+    private bool TryMapShadow(SoftTlb tlb, Mfn frame, bool write, ref nint host)
+    {
+        nint original = host;
+        if (!Shadows!.TryMap(frame, write, ref host, out bool isNew))
+            return false;
+        if (isNew && MindsAliases)
+            tlb.DropPage(original);
+        return true;
     }
 }

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Xen.Abi;
 
 namespace Xen.Cpu;
@@ -14,7 +15,6 @@ public sealed partial class Translator
     private const int TicksToForgive = 100;
 
     private BlockVariant _variant;
-    private int _clearings;
     private long _seenChanges;
     private int _ticks;
 
@@ -117,11 +117,7 @@ public sealed partial class Translator
         if (_state.HasRequests)
             DropWrittenCode();
         if (!_cache.HasRoom)
-        {
-            _cache.Clear();
-            _clearings++;
-            Statistics.Clearings++;
-        }
+            Evict();
 
         if (_superblock.TryDecode(rip, frame, variant))
             return Emit(rip, frame, Mfn.Invalid, variant);
@@ -137,6 +133,13 @@ public sealed partial class Translator
             ? Emit(rip, frame, tail, variant) : Nowhere;
     }
 
+    private void Evict()
+    {
+        long start = Stopwatch.GetTimestamp();
+        if (_cache.Evict())
+            Statistics.CountEviction(Stopwatch.GetElapsedTime(start));
+    }
+
     private int Emit(ulong rip, Mfn frame, Mfn tail, BlockVariant variant)
     {
         Statistics.Blocks++;
@@ -148,6 +151,10 @@ public sealed partial class Translator
         catch (UntranslatableException)
         {
             return _cache.Translator.Emit(_superblock, rip, frame, tail, variant, interpretOnly: true);
+        }
+        finally
+        {
+            Statistics.CodeUsed = _cache.Used;
         }
     }
 
@@ -164,10 +171,11 @@ public sealed partial class Translator
         bool code = _state.Code.HasCode(translation.Frame);
         if (write && code)
             return false;
-        if (write)
-            FrameWritten?.Invoke(translation.Frame);
-        bool writable = translation.Writable && !code && (write || FrameWritten is null);
-        tlb.Fill(address, _state.Memory.HostBase + (nint)translation.Frame.Address, writable);
+        nint host = _state.Memory.HostBase + (nint)translation.Frame.Address;
+        if (Shadows is not null && !TryMapShadow(tlb, translation.Frame, write, ref host))
+            return false;
+        bool writable = translation.Writable && !code && (write || Shadows is null);
+        tlb.Fill(address, host, writable);
         return true;
     }
 }

@@ -8,7 +8,11 @@ public sealed unsafe partial class Translator
     /// <summary>Where emitted code was going when it left.</summary>
     private ulong Target => _state.Context->Target;
 
+    /// <summary>What the signal handler has left.</summary>
+    private HostFaultRecord FaultRecord => _state.Context->Fault;
+
     private GCHandle _handle;
+    private HostFaultRegistration? _faults;
 
     /// <summary>Called by emitted code: fills the TLB for an access that missed. Returns where to go on, or 0.</summary>
     [UnmanagedCallersOnly]
@@ -67,6 +71,7 @@ public sealed unsafe partial class Translator
             context->BitMasks[i] = (16ul << i) - 1;
         context->LowBits = 15;
         context->IndexMask = (TlbMemory.EntryCount - 1ul) << Abi.Page.Shift;
+        _faults = HostFaults.Register(context, _cache.Memory);
     }
 
     /// <summary>Chooses the kind of code that the vCPU's state asks for.</summary>

@@ -14,6 +14,9 @@ public sealed partial class Translator : ICpuEngine, IDisposable
     /// <summary>Code memory that an engine has unless told otherwise. <b>Units</b>: bytes.</summary>
     public const int DefaultCodeSize = 64 << 20;
 
+    /// <summary>The least code memory of an engine. <b>Units</b>: bytes.</summary>
+    public const int LeastCodeSize = 256 << 10;
+
     /// <summary>What a budget of instructions is in time: an engine of 1000 MIPS.</summary>
     private const long InstructionsPerTick = 1_000_000;
 
@@ -30,15 +33,16 @@ public sealed partial class Translator : ICpuEngine, IDisposable
     private bool _ended;
 
     /// <param name="state">The vCPU.</param>
-    /// <param name="codeSize">Code memory. <b>Units</b>: bytes, a multiple of 1 MiB, at least 1 MiB.</param>
+    /// <param name="codeSize">Code memory. <b>Units</b>: bytes, a multiple of 64 KiB, at least <see cref="LeastCodeSize"/>.</param>
     /// <exception cref="InsufficientMemoryException">The host refuses memory for code.</exception>
     public Translator(VcpuState state, int codeSize = DefaultCodeSize)
     {
         ArgumentNullException.ThrowIfNull(state);
-        ArgumentOutOfRangeException.ThrowIfLessThan(codeSize, 1 << 20);
+        ArgumentOutOfRangeException.ThrowIfLessThan(codeSize, LeastCodeSize);
         _state = state;
         _interpreter = new Interpreter(state);
         _cache = new CodeCache(codeSize);
+        Statistics = new EngineStatistics(codeSize, _cache.RegionCount);
         _superblock = new Superblock(state.Memory, state.Code);
         PrepareContext();
         state.Code.Subscribe(state);
@@ -47,7 +51,10 @@ public sealed partial class Translator : ICpuEngine, IDisposable
     }
 
     /// <summary>Why it came out of its code.</summary>
-    public EngineStatistics Statistics { get; } = new();
+    public EngineStatistics Statistics { get; }
+
+    /// <summary>Its code, for tests.</summary>
+    internal CodeCache Cache => _cache;
 
     /// <inheritdoc/>
     public ulong? InstructionsRetired => null;
@@ -58,7 +65,7 @@ public sealed partial class Translator : ICpuEngine, IDisposable
         _state.EnterGuest();
         EngineTicker.Instance.Wake();
         UseVariant();
-        _ticksLeft = 1 + Math.Max(1, budget / InstructionsPerTick);
+        _ticksLeft = TicksOf(budget);
         while (!_ended)
         {
             if (_state.HasRequests && TakeRequests())
@@ -74,10 +81,14 @@ public sealed partial class Translator : ICpuEngine, IDisposable
         return _exit;
     }
 
+    /// <summary>How often the ticker asks in a budget's time. The first time may be at once.</summary>
+    private static long TicksOf(long budget) => 1 + Math.Max(1, budget / InstructionsPerTick);
+
     public void Dispose()
     {
         EngineTicker.Instance.Remove(_state);
         _state.Code.Unsubscribe(_state);
+        _faults?.Dispose();
         if (_handle.IsAllocated)
             _handle.Free();
         _cache.Dispose();
@@ -92,8 +103,15 @@ public sealed partial class Translator : ICpuEngine, IDisposable
             int id = RunNative(code);
             if (id >= Trampolines.FirstBlockExit)
             {
-                code = Leave(in _cache.Exit(id));
+                code = Leave(id);
                 continue;
+            }
+
+            if (id == Trampolines.FaultExit)
+            {
+                DescribeFault();
+                End(new CpuExit(CpuExitReason.HostFault));
+                return;
             }
 
             _state.Registers.Rip = Target;
@@ -102,21 +120,22 @@ public sealed partial class Translator : ICpuEngine, IDisposable
     }
 
     /// <summary>Does what emitted code has left for. Returns where it goes on, or 0.</summary>
-    private nint Leave(in BlockExit exit)
+    private nint Leave(int id)
     {
+        ref readonly BlockExit exit = ref _cache.Exit(id);
         _state.Registers.Rip = exit.Rip;
         Statistics.Count(in exit);
         switch (exit.Kind)
         {
             case BlockExitKind.Direct:
-                return _state.HasRequests ? 0 : LinkDirect(exit);
+                return _state.HasRequests ? 0 : LinkDirect(id, exit.Rip);
             case BlockExitKind.SystemCall:
                 End(new CpuExit(_state.Mode == GuestMode.Kernel ? CpuExitReason.Hypercall : CpuExitReason.SystemCall));
                 return 0;
             case BlockExitKind.Miss or BlockExitKind.GroupMiss when TryFill(Target, exit.Size, exit.Writes):
                 return _cache.Memory.AddressOf(exit.Resume);
             case BlockExitKind.GroupMiss:
-                return GoCarefully(exit);
+                return GoCarefully(id, exit.Rip);
             default:
                 Interpret();
                 return 0;
@@ -145,14 +164,14 @@ public sealed partial class Translator : ICpuEngine, IDisposable
     }
 
     /// <summary>Goes to the block that a direct jump leads to, and lets it go there by itself from now on.</summary>
-    private nint LinkDirect(BlockExit jump)
+    private nint LinkDirect(int jump, ulong rip)
     {
-        int epoch = _clearings;
-        int block = Find(jump.Rip, BlockVariant.Kernel);
+        long epoch = Statistics.Evictions;
+        int block = Find(rip, BlockVariant.Kernel);
         if (block < 0)
             return InterpretInstead();
-        if (_clearings == epoch)
-            _cache.Link(in jump, block);
+        if (Statistics.Evictions == epoch)
+            _cache.Link(jump, block);
         return _cache.Memory.AddressOf(_cache.Block(block).Body);
     }
 
@@ -168,14 +187,14 @@ public sealed partial class Translator : ICpuEngine, IDisposable
     }
 
     /// <summary>Goes on in a block that checks every access by itself.</summary>
-    private nint GoCarefully(BlockExit jump)
+    private nint GoCarefully(int jump, ulong rip)
     {
-        int epoch = _clearings;
-        int block = Find(jump.Rip, BlockVariant.Careful);
+        long epoch = Statistics.Evictions;
+        int block = Find(rip, BlockVariant.Careful);
         if (block < 0)
             return InterpretInstead();
-        if (_clearings == epoch)
-            _cache.LinkCareful(in jump, block);
+        if (Statistics.Evictions == epoch)
+            _cache.LinkCareful(jump, block);
         return _cache.Memory.AddressOf(_cache.Block(block).Body);
     }
 }

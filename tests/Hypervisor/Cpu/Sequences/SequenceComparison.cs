@@ -26,10 +26,16 @@ internal sealed class SequenceComparison : IDisposable
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
     private readonly SequenceMachine _interpreter = new(static state => new Interpreter(state));
-    private readonly SequenceMachine _translator = new(TestVcpu.SmallTranslator);
+    private readonly SequenceMachine _translator;
 
     private SequenceProgram? _previous;
     private RegisterFile _previousRegisters;
+
+    /// <param name="forgetful">The translator forgets code as soon as it has other code.</param>
+    public SequenceComparison(bool forgetful) => _translator = new SequenceMachine(forgetful ? TestEngines.ForgetfulTranslator : TestVcpu.SmallTranslator);
+
+    /// <summary>Times when the translator's code memory was full so far.</summary>
+    public long Evictions => ((Translator)_translator.Vcpu.Engine).Statistics.Evictions;
 
     /// <summary>What differed in the last program that was different.</summary>
     public string Report { get; private set; } = "";

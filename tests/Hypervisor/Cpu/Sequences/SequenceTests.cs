@@ -23,10 +23,11 @@ public sealed class SequenceTests(ITestOutputHelper output)
     {
         var reports = new List<string>();
         int instructions = 0, programs = 0, useless = 0, faults = 0, completed = 0;
+        long evictions = 0;
         ulong seed = Seed - (Seed % SequenceMachine.Slots);
         while (instructions < Count && reports.Count < MaxReports)
         {
-            using var comparison = new SequenceComparison();
+            using var comparison = new SequenceComparison(IsForgetful(seed));
             for (int slot = 0; slot < SequenceMachine.Slots && reports.Count < MaxReports && !comparison.IsSpoilt; slot++, seed++)
             {
                 SequenceProgram program = SequenceGenerator.Make(seed);
@@ -45,13 +46,18 @@ public sealed class SequenceTests(ITestOutputHelper output)
 
             faults += comparison.Faults;
             completed += comparison.Completed;
+            evictions += comparison.Evictions;
         }
 
-        output.WriteLine($"{programs} programs of {instructions} instructions, {completed} runs to the end, {faults} faults, {useless} programs useless");
+        output.WriteLine($"{programs} programs of {instructions} instructions, {completed} runs to the end, {faults} faults, {evictions} evictions, {useless} programs useless");
         Assert.True(reports.Count == 0, string.Join("\n\n", reports));
         Assert.True(useless * 20 < programs, $"{useless} of {programs} programs say nothing");
+        Assert.True(evictions > programs, $"only {evictions} evictions of code");
         Assert.True(completed > programs, $"only {completed} runs of {programs} programs came to the end");
     }
+
+    /// <summary>Whether the programs of a seed's batch run where code is evicted all the time.</summary>
+    private static bool IsForgetful(ulong seed) => seed / SequenceMachine.Slots % 4 >= 2;
 
     /// <summary>The smallest program that still differs; or the whole one, if it differs only after others.</summary>
     private static string Report(SequenceProgram program, string inBatch)
@@ -78,7 +84,7 @@ public sealed class SequenceTests(ITestOutputHelper output)
 
     private static bool Differs(SequenceProgram program, out string report)
     {
-        using var comparison = new SequenceComparison();
+        using var comparison = new SequenceComparison(IsForgetful(program.Seed));
         bool differs = comparison.Compare(program) == SequenceOutcome.Different;
         report = comparison.Report;
         return differs;

@@ -37,9 +37,6 @@ internal enum MissForm : byte
 /// <summary>A place where emitted code leaves its block. Its number is in the context when it has done so.</summary>
 internal struct BlockExit
 {
-    private byte _live;
-    private ushort _code;
-
     /// <summary>The guest address to go on at.</summary>
     public ulong Rip;
 
@@ -49,11 +46,20 @@ internal struct BlockExit
     /// <summary>For patching: the jump's displacement; for a group's miss, where a jump can be written.</summary>
     public int Site;
 
-    /// <summary>Where the check begins that a filled TLB is to be put to again.</summary>
+    /// <summary>For what missed, where the check begins that a filled TLB is to be put to again. For a direct jump, where it goes while it is not linked.</summary>
     public int Resume;
+
+    /// <summary>The block that it was made to go to, or -1. The other jumps to that block are its neighbours in a list.</summary>
+    public int Target;
+    public int NextIncoming;
+    public int PreviousIncoming;
+
+    private ushort _code;
 
     /// <summary>Length of the missed access. <b>Units</b>: bytes.</summary>
     public ushort Size;
+
+    private byte _live;
 
     public BlockExitKind Kind;
 

@@ -3,26 +3,36 @@ using Xen.Abi;
 namespace Xen.Cpu;
 
 /// <summary>
-/// An engine's translated blocks: their code, and how they are found and voided. Bounded: when the code memory is full, everything is dropped.
+/// An engine's translated blocks: their code, and how they are found and voided. Bounded: the memory is in parts, which are filled one after the other; when
+/// the last one is full, the first is emptied, and so on.
 /// <code>
-/// code memory:  trampolines | blocks -->                    | exits of blocks -->          |
+/// code memory:  trampolines | blocks: part 0 | part 1 | ...        | exits of blocks: part 0 | part 1 | ...        |
+///
+///                 31 30                  22 21                    0
+/// block number:  +--+----------------------+-----------------------+
+///                |  | part                 | index                 |     (an exit's number, too, plus the first one)
+///                +--+----------------------+-----------------------+
 /// </code>
+/// Read next: Links (jumps from block to block), Eviction.
 /// </summary>
-internal sealed class CodeCache : IDisposable
+internal sealed partial class CodeCache : IDisposable
 {
-    private const int BucketBits = 17, BlocksTogether = 4096, ExitsTogether = 16384;
+    /// <summary>Bits of an index within a part.</summary>
+    internal const int IndexBits = 22;
+
+    private const int BucketBits = 17, IndexMask = (1 << IndexBits) - 1;
+
+    /// <summary>What a part should have, and how many there are at least and at most.</summary>
+    private const int RegionSize = 512 << 10, LeastRegions = 8, MostRegions = 512;
 
     private readonly CodeMemory _memory;
     private readonly Emitter _emitter;
     private readonly Dictionary<ulong, CodeFrame> _frames = [];
     private readonly int[] _buckets = new int[1 << BucketBits];
     private readonly JumpTable?[] _jumpTables = new JumpTable?[(int)BlockVariant.StateMask + 1];
-    private readonly ChunkedList<TranslatedBlock> _blocks = new(BlocksTogether);
-    private readonly ChunkedList<BlockExit> _exits = new(ExitsTogether);
-    private readonly int _coldStart;
-    private int _hot;
+    private readonly CodeRegion[] _regions;
+    private int _current;
     private int _hotReady;
-    private int _cold;
     private int _coldReady;
 
     /// <param name="size">Bytes of code memory.</param>
@@ -31,10 +41,17 @@ internal sealed class CodeCache : IDisposable
         _memory = new CodeMemory(size);
         _emitter = new Emitter(_memory);
         Trampolines = new Trampolines(_memory, _emitter);
-        _coldStart = (size / 5 * 3) & ~63;
-        _coldReady = _coldStart;
+        int coldStart = (size / 5 * 3) & ~63;
+        _coldReady = coldStart;
         Translator = new BlockEmitter(this, _emitter, Trampolines);
-        Clear();
+        Array.Fill(_buckets, -1);
+        _regions = new CodeRegion[Math.Clamp(size / RegionSize, LeastRegions, MostRegions)];
+        int hot = ((coldStart - Trampolines.End) / _regions.Length) & ~63, cold = ((size - coldStart) / _regions.Length) & ~63;
+        for (int i = 0; i < _regions.Length; i++)
+        {
+            int hotStart = Trampolines.End + (i * hot), start = coldStart + (i * cold);
+            _regions[i] = new CodeRegion(hotStart, hotStart + hot, start, start + cold);
+        }
     }
 
     public CodeMemory Memory => _memory;
@@ -44,51 +61,62 @@ internal sealed class CodeCache : IDisposable
     /// <summary>Makes the blocks.</summary>
     public BlockEmitter Translator { get; }
 
-    public ref TranslatedBlock Block(int number) => ref _blocks[number];
+    public ref TranslatedBlock Block(int number) => ref _regions[RegionOf(number)].Blocks[number & IndexMask];
 
-    public ref readonly BlockExit Exit(int id) => ref _exits[id - Trampolines.FirstBlockExit];
+    public ref readonly BlockExit Exit(int id) => ref ExitOf(id);
 
-    /// <summary>Whether there is room for one more block; if not, clear first.</summary>
-    public bool HasRoom => _hot + BlockEmitter.MaxBodySize < _coldStart && _cold + BlockEmitter.MaxColdSize < _memory.Size;
+    /// <summary>Whether there is room for one more block; if not, evict first.</summary>
+    public bool HasRoom => Current.HasRoom && Current.Blocks.Count < BlocksPerPart;
 
-    /// <summary>Drops everything.</summary>
-    public void Clear()
-    {
-        Array.Fill(_buckets, -1);
-        _frames.Clear();
-        foreach (JumpTable? table in _jumpTables)
-            table?.Clear();
-        _blocks.Clear();
-        _exits.Clear();
-        _hot = Trampolines.End;
-        _cold = _coldStart;
-    }
+    /// <summary>Blocks after which a part is full, even if it has room: few of them, and evictions are frequent.</summary>
+    public int BlocksPerPart { get; set; } = int.MaxValue;
+
+    /// <summary>Parts that the memory has.</summary>
+    public int RegionCount => _regions.Length;
+
+    /// <summary>Code that there is. <b>Units</b>: bytes.</summary>
+    public int Used { get; private set; }
+
+    private CodeRegion Current => _regions[_current];
 
     /// <summary>Where the next block goes.</summary>
     public int Reserve(out int hot, out int cold)
     {
-        hot = _hot;
-        cold = _cold;
+        CodeRegion region = Current;
+        hot = region.Hot;
+        cold = region.Cold;
         _hotReady = _memory.Populate(_hotReady, hot + BlockEmitter.MaxBodySize);
         _coldReady = _memory.Populate(_coldReady, cold + BlockEmitter.MaxColdSize);
-        return _blocks.Count;
+        return (_current << IndexBits) | region.Blocks.Count;
     }
 
     /// <summary>Numbers an exit of the block being emitted.</summary>
-    public int AddExit(in BlockExit exit) => _exits.Add(in exit) + Trampolines.FirstBlockExit;
+    public int AddExit(in BlockExit exit)
+    {
+        int index = Current.Exits.Add(in exit);
+        Current.Exits[index].Target = -1;
+        return ((_current << IndexBits) | index) + Trampolines.FirstBlockExit;
+    }
 
     /// <summary>Adds the block that was emitted where <see cref="Reserve"/> said.</summary>
     public int Add(in TranslatedBlock block, int hotEnd, int coldEnd)
     {
-        int number = _blocks.Add(in block);
-        (_hot, _cold) = (hotEnd, coldEnd);
-        ref TranslatedBlock added = ref _blocks[number];
+        CodeRegion region = Current;
+        int number = (_current << IndexBits) | region.Blocks.Add(in block);
+        Used -= region.Used;
+        region.Advance(hotEnd, coldEnd);
+        Used += region.Used;
+        ref TranslatedBlock added = ref Block(number);
+        added.FirstIncoming = -1;
         ReplaceDead(in added);
         ref int bucket = ref _buckets[Bucket(block.Rip)];
         added.NextInBucket = bucket;
         bucket = number;
         CodeFrame frame = FrameOf(block.Frame);
         added.NextInFrame = frame.First;
+        added.PreviousInFrame = -1;
+        if (frame.First >= 0)
+            Block(frame.First).PreviousInFrame = number;
         frame.First = number;
         if (added.CrossesPage)
         {
@@ -110,11 +138,24 @@ internal sealed class CodeCache : IDisposable
     /// <summary>The block at an address in a frame, or -1.</summary>
     public int Find(ulong rip, Mfn frame, BlockVariant variant)
     {
-        for (int i = _buckets[Bucket(rip)]; i >= 0; i = _blocks[i].NextInBucket)
+        for (int i = _buckets[Bucket(rip)]; i >= 0; i = Block(i).NextInBucket)
         {
-            ref TranslatedBlock block = ref _blocks[i];
+            ref TranslatedBlock block = ref Block(i);
             if (block.Rip == rip && block.Frame == frame && block.Variant == variant && !block.IsDead)
                 return i;
+        }
+
+        return -1;
+    }
+
+    /// <summary>The block that a position is in, or -1.</summary>
+    public int BlockAt(int position)
+    {
+        for (int i = 0; i < _regions.Length; i++)
+        {
+            int index = _regions[i].BlockAt(position);
+            if (index >= 0)
+                return (i << IndexBits) | index;
         }
 
         return -1;
@@ -130,48 +171,26 @@ internal sealed class CodeCache : IDisposable
         if (!_frames.TryGetValue(frame.Value, out CodeFrame? code))
             return false;
         bool any = false;
-        for (ref int link = ref code.First; link >= 0;)
+        for (int i = code.First; i >= 0;)
         {
-            ref TranslatedBlock block = ref _blocks[link];
-            if (!block.IsDead && (block.Lines & lines) == 0)
+            ref TranslatedBlock block = ref Block(i);
+            int next = block.NextInFrame;
+            if (block.IsDead || (block.Lines & lines) != 0)
             {
-                link = ref block.NextInFrame;
-                continue;
+                any |= Kill(i);
+                RemoveFromFrame(ref block);
             }
 
-            any |= Kill(link);
-            link = block.NextInFrame;
+            i = next;
         }
 
-        for (int i = (lines & TailLines) != 0 ? code.FirstTail : -1; i >= 0; i = _blocks[i].NextInTail)
+        for (int i = (lines & TailLines) != 0 ? code.FirstTail : -1; i >= 0; i = Block(i).NextInTail)
             any |= Kill(i);
         if ((lines & TailLines) != 0)
             code.FirstTail = -1;
         if (any && lines == CodeChange.AllLines)
             code.Writes++;
         return any;
-    }
-
-    /// <summary>Lets nobody enter a block any more: its entries leave for the engine.</summary>
-    /// <returns>Whether it was alive.</returns>
-    public bool Kill(int number)
-    {
-        ref TranslatedBlock block = ref _blocks[number];
-        if (block.IsDead)
-            return false;
-        block.IsDead = true;
-        Redirect(in block, Trampolines.Lookup, block.Gone, block.GoneKeepingFlags, block.GoneKeepingFlags, block.Gone);
-        return true;
-    }
-
-    private void Redirect(in TranslatedBlock block, int indirect, int far, int backward, int body, int saved)
-    {
-        // Entries may be one and the same: what is written last is for all of those, and must be right for the one that asks most.
-        _memory.WriteJump(block.Indirect, indirect);
-        _memory.WriteJump(block.Far, far);
-        _memory.WriteJump(block.Saved, saved);
-        _memory.WriteJump(block.Backward, backward);
-        _memory.WriteJump(block.Body, body);
     }
 
     /// <summary>How often code of a frame was voided.</summary>
@@ -191,51 +210,17 @@ internal sealed class CodeCache : IDisposable
     public JumpTable JumpTableOf(BlockVariant variant) =>
         _jumpTables[(int)(variant & BlockVariant.StateMask)] ??= new JumpTable(_memory.AddressOf(Trampolines.Lookup));
 
-    /// <summary>Lets a jump go to a block.</summary>
-    /// <param name="exit">The jump.</param>
-    /// <param name="target">The block.</param>
-    public void Link(in BlockExit exit, int target)
-    {
-        ref TranslatedBlock from = ref _blocks[exit.Block];
-        ref TranslatedBlock to = ref _blocks[target];
-        if (from.IsDead)
-            return;
-        if (exit.FlagsAreSaved)
-            _memory.PatchJump(exit.Site, to.Far);
-        else if (from.Frame == to.Frame && !to.CrossesPage)
-            _memory.PatchJump(exit.Site, to.Rip <= from.Rip ? to.Backward : to.Body);
-    }
-
-    /// <summary>Lets a group's failed check go to a block without groups, for the same address.</summary>
-    public void LinkCareful(in BlockExit exit, int target)
-    {
-        if (!_blocks[exit.Block].IsDead)
-            _memory.WriteJump(exit.Site, exit.FlagsAreSaved ? _blocks[target].Saved : _blocks[target].Body);
-    }
-
     public void Dispose() => _memory.Dispose();
 
-    private static int Bucket(ulong rip) => (int)((rip * 0x9E37_79B9_7F4A_7C15ul) >> (64 - BucketBits));
+    private static int RegionOf(int number) => number >> IndexBits;
 
-    /// <summary>Sends those who still go to a voided block to the one that takes its place.</summary>
-    private void ReplaceDead(in TranslatedBlock replacement)
+    private ref BlockExit ExitOf(int id)
     {
-        ref int link = ref _buckets[Bucket(replacement.Rip)];
-        while (link >= 0)
-        {
-            ref TranslatedBlock block = ref _blocks[link];
-            if (block.IsDead && block.Rip == replacement.Rip && block.Variant == replacement.Variant)
-            {
-                Redirect(in block, replacement.Indirect, replacement.Far, replacement.Backward, replacement.Body, replacement.Saved);
-
-                // Nobody will look for it: what is sent to it goes on to its replacement, whatever becomes of that.
-                link = block.NextInBucket;
-                continue;
-            }
-
-            link = ref block.NextInBucket;
-        }
+        int number = id - Trampolines.FirstBlockExit;
+        return ref _regions[RegionOf(number)].Exits[number & IndexMask];
     }
+
+    private static int Bucket(ulong rip) => (int)((rip * 0x9E37_79B9_7F4A_7C15ul) >> (64 - BucketBits));
 
     private sealed class CodeFrame
     {

@@ -17,14 +17,22 @@ internal sealed class JumpTable
     public JumpTable(nint nobody)
     {
         _nobody = nobody;
-        Clear();
+        Array.Fill(_entries, nobody);
     }
 
     /// <summary>Address of the first entry.</summary>
     public nint Address => Marshal.UnsafeAddrOfPinnedArrayElement(_entries, 0); // SAFETY: the array is pinned, and the table keeps it.
 
-    /// <summary>Forgets everything.</summary>
-    public void Clear() => Array.Fill(_entries, _nobody);
+    /// <summary>Forgets what leads into a range of host addresses.</summary>
+    public void Forget(nint start, nint end)
+    {
+        nuint length = (nuint)(end - start);
+        foreach (ref nint entry in _entries.AsSpan())
+        {
+            if ((nuint)(entry - start) < length)
+                entry = _nobody;
+        }
+    }
 
     public void Set(ulong rip, nint entry) => _entries[((int)rip & Mask) >> FirstBit] = entry;
 }

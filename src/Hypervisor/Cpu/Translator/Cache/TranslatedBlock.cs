@@ -63,11 +63,18 @@ internal struct TranslatedBlock
     /// <summary>The next block in its bucket, or -1.</summary>
     public int NextInBucket;
 
-    /// <summary>The next block of its frame, or -1.</summary>
+    /// <summary>It is in no list of its frame.</summary>
+    public const int Unlisted = -2;
+
+    /// <summary>The next block of its frame and the one before, or -1; or <see cref="Unlisted"/>.</summary>
     public int NextInFrame;
+    public int PreviousInFrame;
 
     /// <summary>The next block of its tail's frame, or -1.</summary>
     public int NextInTail;
+
+    /// <summary>The first exit that was made to go to it, or -1.</summary>
+    public int FirstIncoming;
 
     public readonly bool CrossesPage => Tail != Mfn.Invalid;
 }

@@ -131,6 +131,7 @@ internal sealed partial class BlockEmitter
 
     private void EmitCold(in ColdPath path)
     {
+        int start = _emitter.Position;
         _emitter.Bind(path.From);
         if (path.Trampoline != 0)
         {
@@ -139,6 +140,7 @@ internal sealed partial class BlockEmitter
             return;
         }
 
+        _places?.Add((_emitter.Position, path.Exit.Rip));
         if (path.RestoresCounter)
             _emitter.Load(HostRegister.Rcx, HostAddress.Context(ContextOffsets.Borrowed));
         if (path.RestoresFlags)
@@ -146,11 +148,14 @@ internal sealed partial class BlockEmitter
         BlockExit exit = path.Exit;
         exit.Block = _number;
         exit.Site = path.From;
+        if (exit.Kind == BlockExitKind.Direct)
+            exit.Resume = start;
         if (path.SavesFlags)
         {
             FlagSaving.Save(_emitter);
             exit.Site = _emitter.Jump();
             _emitter.Bind(exit.Site);
+            exit.Resume = _emitter.Position;
         }
 
         // From here on the state is exact, and the exit can be made a jump to a block for the same address.
@@ -158,10 +163,19 @@ internal sealed partial class BlockEmitter
             exit.Site = _emitter.Position;
         if (path.ConstantAddress != 0)
             _emitter.Move(RegisterMap.Scratch, path.ConstantAddress);
-        _emitter.Store(HostAddress.Context(ContextOffsets.ExitId), _cache.AddExit(in exit), wide: false);
+        EmitExitId(_cache.AddExit(in exit));
         if (exit.Kind is BlockExitKind.Miss or BlockExitKind.GroupMiss)
             _emitter.JumpTo(path.KeepsFlags ? _trampolines.MissKeepingFlags : _trampolines.Miss);
         else
             _emitter.JumpTo(exit.FlagsAreSaved ? _trampolines.ExitWithSavedFlags : _trampolines.Exit);
+    }
+
+    private void EmitExitId(int id) => _emitter.Store(HostAddress.Context(ContextOffsets.ExitId), id, wide: false);
+
+    /// <summary>Writes the start of a group's failed check again, over the jump that it was made.</summary>
+    public void RestoreCareful(int site, int id)
+    {
+        _emitter.MoveTo(site, site + MaxColdSize);
+        EmitExitId(id);
     }
 }

@@ -76,6 +76,7 @@ internal sealed partial class BlockEmitter
         for (int i = 0; i < instructions.Length; i++)
         {
             ref GuestInstruction instruction = ref instructions[i];
+            _places?.Add((_emitter.Position, instruction.Code.IP));
             switch (instruction.Kind)
             {
                 case InstructionKind.Nothing:

@@ -6,6 +6,7 @@ internal static unsafe class ContextOffsets
     public static readonly int Requests, ExitId, Target, Self, MissHandler, TimeStampHandler, Delta, Borrowed, Held, Held2, RunLength, RunRest, SavedFlags, JumpTable;
     public static readonly int PageMasks, BitMasks, LowBits, IndexMask, HostMxcsr, Rip, Rflags, Mxcsr, FsBase, GsBase;
     public static readonly int UpperHalves, UpperHalvesInUse, UpperHalvesStored, SiliconFlags, SiliconMxcsr, SiliconUnmasked, SiliconMemory;
+    public static readonly int Recovery, HostStack, Fault;
 
     static ContextOffsets()
     {
@@ -46,6 +47,9 @@ internal static unsafe class ContextOffsets
         Xmm = (int)((byte*)&context.Registers.Xmm - start);
         KernelTlb = (int)((byte*)&context.KernelTlb - start);
         UserTlb = (int)((byte*)&context.UserTlb - start);
+        Recovery = (int)((byte*)&context.Recovery - start);
+        HostStack = (int)((byte*)&context.HostStack - start);
+        Fault = (int)((byte*)&context.Fault - start);
         CodeKeys = sizeof(TlbEntry) * TlbMemory.EntryCount;
     }
 

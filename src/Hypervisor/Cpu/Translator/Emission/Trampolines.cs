@@ -4,7 +4,10 @@ namespace Xen.Cpu;
 internal sealed class Trampolines
 {
     /// <summary>Exit numbers that belong to no block; see <see cref="VcpuContext.ExitId"/>.</summary>
-    public const int LookupExit = 0, EventExit = 1, FirstBlockExit = 2;
+    public const int FaultExit = -1, LookupExit = 0, EventExit = 1, FirstBlockExit = 2;
+
+    /// <summary>Where emitted code goes on if the host finds it to be at fault. <b>Units</b>: host address.</summary>
+    private readonly ulong _recovery;
 
     public Trampolines(CodeMemory memory, Emitter emitter)
     {
@@ -12,6 +15,9 @@ internal sealed class Trampolines
         Exit = emitter.Position;
         FlagSaving.Save(emitter);
         ExitWithSavedFlags = EmitExitWithSavedFlags(emitter);
+        emitter.Align(16);
+        _recovery = (ulong)memory.AddressOf(emitter.Position);
+        EmitRecovery(emitter);
         emitter.Align(16);
         Lookup = EmitRipExit(emitter, LookupExit);
         emitter.Align(16);
@@ -119,7 +125,7 @@ internal sealed class Trampolines
     /// Calls C# with the context's address and both scratch registers; what it returns is in the first. What it may change is put into its slots; what it keeps
     /// by convention stays. MXCSR, too: whatever the runtime computes meanwhile would leave exceptions in it. Changes flags.
     /// </summary>
-    private static void EmitCallOut(Emitter emitter, int handler)
+    private void EmitCallOut(Emitter emitter, int handler)
     {
         ReadOnlySpan<HostRegister> changed = [HostRegister.Rax, HostRegister.Rcx, HostRegister.Rdx, HostRegister.Rsi, HostRegister.Rdi, HostRegister.R8, HostRegister.R9];
         foreach (HostRegister register in changed)
@@ -127,23 +133,47 @@ internal sealed class Trampolines
         VectorSaving.Save(emitter);
         emitter.Memory(false, 0x0FAE, 3, HostAddress.Context(ContextOffsets.Mxcsr));
         emitter.Memory(false, 0x0FAE, 2, HostAddress.Context(ContextOffsets.HostMxcsr));
+        emitter.Store(HostAddress.Context(ContextOffsets.Recovery), 0);
         emitter.Load(HostRegister.Rdi, HostAddress.Context(ContextOffsets.Self));
         emitter.Move(HostRegister.Rsi, RegisterMap.Scratch);
         emitter.Move(HostRegister.Rdx, RegisterMap.Scratch2);
         emitter.Memory(false, 0xFF, 2, HostAddress.Context(handler));
         emitter.Move(RegisterMap.Scratch, HostRegister.Rax);
+        EmitRecoverable(emitter, HostRegister.Rax);
         emitter.Memory(false, 0x0FAE, 2, HostAddress.Context(ContextOffsets.Mxcsr));
         VectorSaving.Load(emitter);
         foreach (HostRegister register in changed)
             emitter.Load(register, HostAddress.Context(ContextOffsets.Gpr((int)register)));
     }
 
-    private static void EmitEnter(Emitter emitter)
+    /// <summary>Says that emitted code runs from here on. Changes a register.</summary>
+    private void EmitRecoverable(Emitter emitter, HostRegister changed)
+    {
+        emitter.Move(changed, _recovery);
+        emitter.Store(HostAddress.Context(ContextOffsets.Recovery), changed);
+    }
+
+    /// <summary>
+    /// Leaves from wherever emitted code was, with registers and flags as they were there: the signal's handler sends it here. All that is relied on
+    /// is the context.
+    /// </summary>
+    private void EmitRecovery(Emitter emitter)
+    {
+        emitter.Byte(0xFC); // cld
+        emitter.Load(HostRegister.Rsp, HostAddress.Context(ContextOffsets.HostStack));
+        FlagSaving.Save(emitter);
+        emitter.Store(HostAddress.Context(ContextOffsets.ExitId), FaultExit, wide: false);
+        emitter.JumpTo(ExitWithSavedFlags);
+    }
+
+    private void EmitEnter(Emitter emitter)
     {
         foreach (HostRegister saved in (ReadOnlySpan<HostRegister>)[HostRegister.Rbx, HostRegister.Rbp, HostRegister.R12, HostRegister.R13, HostRegister.R14, HostRegister.R15])
             Push(emitter, saved);
         emitter.Lea(HostRegister.Rsp, HostAddress.At(HostRegister.Rsp, -8));
         emitter.Store(HostAddress.Context(ContextOffsets.Target), HostRegister.Rdi);
+        emitter.Store(HostAddress.Context(ContextOffsets.HostStack), HostRegister.Rsp);
+        EmitRecoverable(emitter, HostRegister.Rdi);
         emitter.Memory(false, 0x0FAE, 3, HostAddress.Context(ContextOffsets.HostMxcsr));
         emitter.Memory(false, 0x0FAE, 2, HostAddress.Context(ContextOffsets.Mxcsr));
         VectorSaving.Load(emitter);
@@ -161,6 +191,7 @@ internal sealed class Trampolines
     private static int EmitExitWithSavedFlags(Emitter emitter)
     {
         int position = emitter.Position;
+        emitter.Store(HostAddress.Context(ContextOffsets.Recovery), 0);
         for (int guest = 0; guest < 16; guest++)
         {
             if (!RegisterMap.IsDisplaced(guest))

@@ -51,6 +51,13 @@ internal sealed unsafe partial class CodeMemory : SafeHandle
     /// <summary>Where the code at a position is executed.</summary>
     public nint AddressOf(int position) => (nint)(_executable + position);
 
+    /// <summary>The position of a host address of the executable mapping, or -1.</summary>
+    public int PositionOf(ulong address)
+    {
+        ulong position = address - (ulong)_executable;
+        return position < (ulong)Size ? (int)position : -1;
+    }
+
     /// <summary>Has the host provide pages before they are touched one by one, which costs it several times as much.</summary>
     /// <param name="ready">Up to where it has.</param>
     /// <param name="needed">Up to where they are needed.</param>
@@ -73,6 +80,14 @@ internal sealed unsafe partial class CodeMemory : SafeHandle
         ArgumentOutOfRangeException.ThrowIfNegative(position);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(length, Size - position);
         return new ReadOnlySpan<byte>(Writable + position, length);
+    }
+
+    /// <summary>Writes bytes at a position, for tests.</summary>
+    public void Overwrite(int position, ReadOnlySpan<byte> bytes)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(position);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(bytes.Length, Size - position);
+        bytes.CopyTo(new Span<byte>(Writable + position, bytes.Length));
     }
 
     /// <summary>Changes where a jump goes.</summary>
