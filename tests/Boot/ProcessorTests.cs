@@ -30,7 +30,7 @@ public sealed class ProcessorTests
     {
         using GuestSession guest = GuestSession.BootToShell(Kernel, "cpuid=" + value);
         foreach (string feature in hidden.Split(' '))
-            Assert.Equal("0", guest.Run($"grep -c -w {feature} /proc/cpuinfo"));
+            Assert.Equal("0", guest.Run($"grep -c -w {feature} /proc/cpuinfo || true"));
         Assert.Equal("1", guest.Run($"grep -c -w {left} /proc/cpuinfo"));
         guest.Type("poweroff\n");
         Assert.Equal(0, guest.WaitForExit());
