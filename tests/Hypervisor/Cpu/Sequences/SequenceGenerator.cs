@@ -3,7 +3,7 @@ using Iced.Intel;
 namespace Xen.Cpu.Tests;
 
 /// <summary>Makes random programs that end: loops have counters, branches go forward, functions are called from the main part only.</summary>
-internal sealed class SequenceGenerator
+internal sealed partial class SequenceGenerator
 {
     private const int MaxFunctions = 3;
     private static readonly int[] PointerCandidates = [3, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
@@ -144,6 +144,9 @@ internal sealed class SequenceGenerator
             case 17:
                 AddSuccessfulExchange(unit);
                 break;
+            case 20 when CpuFeatures.OfHost.Has(Leaf7Ebx.Avx2):
+                AddExtended(unit);
+                break;
             case 18 or 19 when _program.WritesItself && calls:
                 AddSelfModification(unit);
                 break;
@@ -172,55 +175,6 @@ internal sealed class SequenceGenerator
             if (_operands.Make(_random.Pick(Code.Mov_r64_rm64, Code.Mov_rm64_r64, Code.Mov_rm8_r8, Code.Mov_r8_rm8, Code.Mov_rm32_imm32, Code.Movzx_r32_rm16, Code.Lea_r64_m, Code.Movups_xmm_xmmm128, Code.Movaps_xmmm128_xmm)) is { } made)
                 return made;
         }
-    }
-
-    private void AddPointerMotion(SequenceUnit unit)
-    {
-        int number = _operands.Pointer();
-        Register pointer = SequenceOperands.Wide(number);
-        int distance = (_random.Below(24) - 12) * (number == 4 ? 8 : _random.Pick(1, 8, 8, 16, 16, 64));
-        unit.Add(_random.Below(6) switch
-        {
-            0 or 1 => Instruction.Create(Code.Add_rm64_imm32, pointer, distance),
-            2 => Instruction.Create(Code.Sub_rm64_imm32, pointer, distance),
-            3 => Instruction.Create(Code.Add_rm64_imm8, pointer, (sbyte)Math.Clamp(distance, -128, 127)),
-            4 when number != 4 => Instruction.Create(Code.Mov_r64_rm64, pointer, SequenceOperands.Wide(_random.Pick<int>(_program.Pointers))),
-            _ => Instruction.Create(Code.Lea_r64_m, pointer, new MemoryOperand(pointer, Register.None, 1, distance, 8)),
-        });
-    }
-
-    private void AddStack(SequenceUnit unit)
-    {
-        switch (_random.Below(10))
-        {
-            case <= 3:
-                unit.Add(Instruction.Create(Code.Push_r64, SequenceOperands.Wide(_random.OneIn(8) ? 4 : _operands.Any())));
-                break;
-            case <= 6:
-                unit.Add(Instruction.Create(Code.Pop_r64, SequenceOperands.Wide(_operands.Any())));
-                break;
-            case 7:
-                unit.Add(_random.OneIn(2) ? Instruction.Create(Code.Pushq_imm32, (int)_random.Value()) : Instruction.Create(Code.Pushfq));
-                break;
-            case 8:
-                unit.Add(Memory(_random.Pick(Code.Push_rm64, Code.Push_rm64, Code.Pop_rm64, Code.Push_rm16)));
-                break;
-            default:
-                // A frame.
-                unit.Add(Instruction.Create(Code.Push_r64, Register.RBP)).Add(Instruction.Create(Code.Mov_r64_rm64, Register.RBP, Register.RSP));
-                unit.Add(Instruction.Create(Code.Sub_rm64_imm8, Register.RSP, 8 * _random.Below(8))).Add(Move()).Add(Instruction.Create(Code.Leaveq));
-                if (_counter == 5)
-                    unit.Instructions.RemoveRange(1, unit.Instructions.Count - 1);
-                break;
-        }
-    }
-
-    private Instruction Memory(Code code)
-    {
-        var instruction = default(Instruction);
-        instruction.Code = code;
-        _operands.SetMemory(ref instruction, 0, code.ToOpCode().MemorySize.GetSize());
-        return instruction;
     }
 
     private void AddForward(SequenceUnit unit)
@@ -268,102 +222,6 @@ internal sealed class SequenceGenerator
                 unit.Add(Instruction.CreateBranch(Code.Call_rel32_64, 0), function);
                 break;
         }
-    }
-
-    private void AddString(SequenceUnit unit)
-    {
-        bool stores = _random.OneIn(2), backward = _random.OneIn(8);
-        unit.Add(Address(Register.RDI));
-        if (!stores)
-            unit.Add(Address(Register.RSI));
-        unit.Add(Instruction.Create(Code.Mov_r32_imm32, Register.ECX, _random.OneIn(8) ? _random.Below(600) : _random.Below(12)));
-        if (backward)
-            unit.Add(Instruction.Create(Code.Std));
-        Instruction code = stores
-            ? _random.Below(4) switch
-            {
-                0 => Instruction.CreateStosb(64, RepPrefixKind.Repe),
-                1 => Instruction.CreateStosw(64, RepPrefixKind.Repe),
-                2 => Instruction.CreateStosd(64, RepPrefixKind.Repe),
-                _ => Instruction.CreateStosq(64, RepPrefixKind.Repe),
-            }
-            : _random.Below(6) switch
-            {
-                0 => Instruction.CreateMovsb(64, Register.None, RepPrefixKind.Repe),
-                1 => Instruction.CreateMovsw(64, Register.None, RepPrefixKind.Repe),
-                2 => Instruction.CreateMovsd(64, Register.None, RepPrefixKind.Repe),
-                3 => Instruction.CreateMovsq(64, Register.None, RepPrefixKind.None),
-                4 => Instruction.CreateCmpsb(64, Register.None, RepPrefixKind.Repe),
-                _ => Instruction.CreateMovsq(64, Register.None, RepPrefixKind.Repe),
-            };
-        unit.Add(in code);
-        if (backward)
-            unit.Add(Instruction.Create(Code.Cld));
-    }
-
-    private Instruction Address(Register to) =>
-        Instruction.Create(Code.Lea_r64_m, to, new MemoryOperand(SequenceOperands.Wide(_random.Pick<int>(_program.Pointers)), Register.None, 1, (_random.Below(32) - 16) * 8, 8));
-
-    private void AddDivision(SequenceUnit unit)
-    {
-        if (!_random.OneIn(6))
-        {
-            unit.Add(_random.Below(3) switch
-            {
-                0 => Instruction.Create(Code.Cqo),
-                1 => Instruction.Create(Code.Cdq),
-                _ => Instruction.Create(Code.Mov_r32_imm32, Register.EDX, _random.Below(3)),
-            });
-        }
-
-        while (true)
-        {
-            if (_operands.Make(_random.Pick(Code.Div_rm64, Code.Div_rm32, Code.Idiv_rm64, Code.Idiv_rm32, Code.Div_rm8, Code.Idiv_rm16)) is not { } made)
-                continue;
-            unit.Add(in made);
-            return;
-        }
-    }
-
-    private void AddSuccessfulExchange(SequenceUnit unit)
-    {
-        Instruction exchange = Memory(_random.Pick(Code.Cmpxchg_rm64_r64, Code.Cmpxchg_rm32_r32, Code.Cmpxchg_rm8_r8));
-        exchange.SetOpRegister(1, exchange.Code switch
-        {
-            Code.Cmpxchg_rm64_r64 => Register.RAX + _operands.Any(),
-            Code.Cmpxchg_rm32_r32 => Register.EAX + _operands.Any(),
-            _ => _random.Pick(Register.AH, Register.BH, Register.CL, Register.R10L, Register.R13L),
-        });
-        if (!_operands.CanEncode(in exchange))
-            exchange.SetOpRegister(1, Register.CL);
-        exchange.HasLockPrefix = _random.OneIn(2);
-        Instruction load = exchange;
-        load.HasLockPrefix = false;
-        load.Code = Code.Mov_r64_rm64;
-        load.Op0Kind = OpKind.Register;
-        load.Op0Register = Register.RAX;
-        load.Op1Kind = OpKind.Memory;
-        if (exchange.MemoryBase.GetFullRegister() != Register.RAX && exchange.MemoryIndex.GetFullRegister() != Register.RAX)
-            unit.Add(in load);
-        unit.Add(in exchange);
-    }
-
-    /// <summary>Writes the constant of a move that stands anywhere in the program; through its own address, or through another.</summary>
-    private void AddSelfModification(SequenceUnit unit)
-    {
-        var victim = new SequenceUnit { IsNeeded = true };
-        victim.Add(Instruction.Create(Code.Mov_r32_imm32, Register.EAX + _random.Below(3), (int)_random.Next()));
-        _program.Units.Insert(_random.Below(_program.Units.Count + 1), victim);
-        Register pointer = SequenceOperands.Wide(_random.Pick(0, 1, 2));
-        unit.Add(Instruction.Create(Code.Lea_r64_m, pointer, new MemoryOperand(Register.RIP, Register.None, 1, 0, 8)), victim);
-        if (_random.OneIn(3))
-        {
-            unit.Add(Instruction.Create(Code.And_rm32_imm32, Register.EAX + (pointer - Register.RAX), 0xFFF));
-            unit.Add(Instruction.Create(Code.Add_rm64_imm32, pointer, (int)SequenceMachine.AddressOf(SequenceMachine.CodeAliasPage)));
-        }
-
-        var place = new MemoryOperand(pointer, Register.None, 1, 1 + _random.Below(2), 1);
-        unit.Add(_random.OneIn(2) ? Instruction.Create(Code.Mov_rm8_imm8, place, _random.Below(256)) : Instruction.Create(Code.Inc_rm8, place));
     }
 
     /// <summary>Puts a comparison before every instruction that would read an undefined flag.</summary>

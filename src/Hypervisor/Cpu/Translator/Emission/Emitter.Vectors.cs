@@ -1,7 +1,7 @@
 namespace Xen.Cpu;
 
 /// <summary>The vector registers, by VEX-encoded instructions: those of 128 bits clear the upper halves.</summary>
-internal sealed unsafe partial class Emitter
+internal sealed partial class Emitter
 {
     private const int Map0F = 1, Map0F3A = 3, NoPrefix = 0, Prefix66 = 1;
 
