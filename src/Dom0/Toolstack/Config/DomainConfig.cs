@@ -20,6 +20,9 @@ public sealed record DomainConfig
     /// <summary>Memory for translated code of each vCPU, at most and unless told otherwise. <b>Units</b>: MiB.</summary>
     public const int MostCodeCacheMiB = 512, PresetCodeCacheMiB = 64;
 
+    /// <summary>The engine that runs both others and compares them; for one vCPU.</summary>
+    public const string CheckingCpuEngine = CpuEngines.Lockstep;
+
     /// <summary>The domain's name, unique on the machine.</summary>
     public required string Name { get; init; }
 

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Globalization;
-using Xen.Cpu;
 using Xen.Toolstack;
 
 namespace Xen.Xm;
@@ -41,7 +40,7 @@ internal sealed class CreateCommand(XmContext context)
         bool quiet = parsed.GetValue(_quiet), console = parsed.GetValue(_console);
         string[] overrides = parsed.GetValue(_overrides) ?? [];
         if (parsed.GetValue(_engineCheck))
-            overrides = [.. overrides, "cpu_engine=" + CpuEngines.Lockstep];
+            overrides = [.. overrides, "cpu_engine=" + DomainConfig.CheckingCpuEngine];
         DomainConfig config = ReadConfig(parsed.GetRequiredValue(_file), overrides, quiet);
         if (parsed.GetValue(_dryRun))
         {
