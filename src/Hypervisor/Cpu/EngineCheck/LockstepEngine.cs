@@ -3,12 +3,13 @@ using Xen.Abi;
 namespace Xen.Cpu;
 
 /// <summary>
-/// Runs every block twice, by the <see cref="Translator"/> and by the <see cref="Interpreter"/>, and throws at the first difference.
+/// Runs everything twice, by the <see cref="Translator"/> and by the <see cref="Interpreter"/>, and throws at the first difference.
 /// The translator goes first, and writes copies of the guest's frames only; then the interpreter executes, on the guest's memory, until it has come to the
-/// same place with the same state. The guest goes on from there. Slow, and for one vCPU.
+/// same place with the same state. The guest goes on from there. A block is compared by itself the first times that it is executed, flags and all; after that
+/// it takes part in runs of blocks, linked as they always are, which are compared at their ends. Slow, and for one vCPU.
 /// </summary>
 /// <remarks>What others write meanwhile (the hypervisor's clock, backends) may look like a difference: a block that differs is undone and tried again.</remarks>
-public sealed class LockstepEngine : ICpuEngine, IDisposable
+public sealed partial class LockstepEngine : ICpuEngine, IDisposable
 {
     /// <summary>The first try is fast; those that follow go instruction by instruction and keep a trace.</summary>
     private const int Tries = 4;
@@ -31,7 +32,7 @@ public sealed class LockstepEngine : ICpuEngine, IDisposable
         _shadows = new ShadowFrames(state.Memory);
         _writes = new WriteLog(state.Memory);
         _translator = new Translator(state, codeSize) { ReadsTimeStamps = false, Shadows = _shadows };
-        _interpreter = new Interpreter(state) { WriteLog = _writes };
+        _interpreter = new Interpreter(state) { WriteLog = _writes, DefersKicks = true };
         state.KernelTlb.Track();
         state.UserTlb.Track();
         state.FlushTlb();
@@ -53,7 +54,7 @@ public sealed class LockstepEngine : ICpuEngine, IDisposable
         {
             while (true)
             {
-                if (_translator.PrepareChecked(out CpuExit exit) || Check(out exit))
+                if (_translator.PrepareChecked(out CpuExit exit) || CheckRun(out exit))
                     return exit;
                 if ((budget -= Superblock.MaxInstructions) <= 0)
                     return new CpuExit(CpuExitReason.BudgetSpent);
@@ -71,7 +72,7 @@ public sealed class LockstepEngine : ICpuEngine, IDisposable
         _shadows.Dispose();
     }
 
-    private bool Check(out CpuExit exit)
+    private bool CheckBlock(out CpuExit exit)
     {
         RegisterFile start = _state.Registers;
         for (int attempt = 1; ; attempt++)
@@ -80,7 +81,7 @@ public sealed class LockstepEngine : ICpuEngine, IDisposable
             if (trace is not null)
                 _state.FlushTlb(); // few entries to look through for aliases
             _translator.MindsAliases = trace is not null;
-            Translator.CheckedEnd end = RunTranslator(careful: attempt % 2 == 0, out RegisterFile translated);
+            Translator.CheckedEnd end = RunTranslator(careful: attempt % 2 == 0, chained: false, out RegisterFile translated);
             if (end == Translator.CheckedEnd.HostFault)
             {
                 exit = new CpuExit(CpuExitReason.HostFault);
@@ -93,17 +94,16 @@ public sealed class LockstepEngine : ICpuEngine, IDisposable
             bool same = RunInterpreter(end, in translated, trace, out exit, out bool over);
             if (same)
             {
+                _translator.Trust();
                 if (over)
                     return true;
                 return end == Translator.CheckedEnd.Interpret && _interpreter.RunBlock(out exit);
             }
 
-            if (attempt == Tries && !(over && exit.Reason == CpuExitReason.Request))
+            if (attempt == Tries)
                 throw new EngineDifferenceException(trace!.Report(in translated, _state));
             _writes.Undo();
             _state.Registers = start;
-            if (over && exit.Reason == CpuExitReason.Request)
-                return true; // somebody wants the vCPU to come out: the block has not happened
         }
     }
 
@@ -111,10 +111,10 @@ public sealed class LockstepEngine : ICpuEngine, IDisposable
     private ulong DeadFlags(Translator.CheckedEnd end, ulong from, ulong to) =>
         end == Translator.CheckedEnd.Next ? _translator.DeadFlagsAt(to, from) : _translator.DeadFlagsOfExit;
 
-    private Translator.CheckedEnd RunTranslator(bool careful, out RegisterFile result)
+    private Translator.CheckedEnd RunTranslator(bool careful, bool chained, out RegisterFile result)
     {
         _shadows.Clear();
-        Translator.CheckedEnd end = _translator.RunChecked(careful);
+        Translator.CheckedEnd end = _translator.RunChecked(careful, chained);
         result = _state.Registers;
         _state.KernelTlb.DropTracked(_shadows.Start, _shadows.End);
         _state.UserTlb.DropTracked(_shadows.Start, _shadows.End);

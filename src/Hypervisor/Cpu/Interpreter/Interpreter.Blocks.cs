@@ -97,7 +97,7 @@ public sealed partial class Interpreter
         {
             bool kick = _state.TakeFlush();
             UseTlb();
-            if (kick)
+            if (kick && !DefersKicks)
             {
                 Leave(new CpuExit(CpuExitReason.Request));
                 return false;

@@ -62,6 +62,9 @@ public sealed partial class Interpreter : ICpuEngine
     /// <summary>Where every write is noted before it happens, for an engine that compares; it makes writes slow.</summary>
     internal WriteLog? WriteLog { get; init; }
 
+    /// <summary>Kicks are left to the engine that uses this one.</summary>
+    internal bool DefersKicks { get; init; }
+
     /// <inheritdoc/>
     public CpuExit Run(long budget)
     {

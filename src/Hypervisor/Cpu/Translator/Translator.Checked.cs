@@ -2,9 +2,18 @@ using Xen.Abi;
 
 namespace Xen.Cpu;
 
-/// <summary>One block at a time, for <see cref="LockstepEngine"/>: no jump is ever patched, so that every block comes back.</summary>
+/// <summary>
+/// For <see cref="LockstepEngine"/>: one block at a time, or runs of blocks. A jump is patched only between blocks that have been found right by themselves; until
+/// then every block comes back.
+/// </summary>
 public sealed partial class Translator
 {
+    /// <summary>How often a block must have been right by itself before it takes part in runs.</summary>
+    private const byte EnoughChecks = 2;
+
+    private int _checkedBlock = Nowhere;
+    private long _checkedEpoch;
+
     /// <summary>How a checked block ended.</summary>
     internal enum CheckedEnd
     {
@@ -37,7 +46,11 @@ public sealed partial class Translator
     internal bool MindsAliases { get; set; }
 
     /// <summary>Begins a run of a budget.</summary>
-    internal void BeginChecked(long budget) => _ticksLeft = TicksOf(budget);
+    internal void BeginChecked(long budget)
+    {
+        EngineTicker.Instance.Wake();
+        _ticksLeft = TicksOf(budget);
+    }
 
     /// <summary>Takes requests and chooses the kind of code; for each block anew. True: the run is over.</summary>
     internal bool PrepareChecked(out CpuExit exit)
@@ -54,10 +67,37 @@ public sealed partial class Translator
         _interpreter.TryFetch(from, out Mfn frame, out _)
             ? ~FlagBits.Of(_superblock.LiveBetween(from, rip, frame)) & LazyFlags.All : 0;
 
-    /// <summary>Runs the block at rip. The vCPU is in the guest.</summary>
-    internal CheckedEnd RunChecked(bool careful)
+    /// <summary>Whether the block at rip has been found right as often as is asked for.</summary>
+    internal bool IsTrusted()
+    {
+        if (MustInterpret)
+            return false;
+        int block = Find(_state.Registers.Rip, BlockVariant.Kernel);
+        _ended = false; // a fault is the interpreter's to find
+        return block >= 0 && _cache.Block(block).Checks >= EnoughChecks;
+    }
+
+    /// <summary>The block that ran last was right.</summary>
+    internal void Trust()
+    {
+        if (_checkedBlock >= 0 && Statistics.Evictions == _checkedEpoch && _cache.Block(_checkedBlock).Checks < EnoughChecks)
+            _cache.Block(_checkedBlock).Checks++;
+    }
+
+    /// <summary>Drops all code: every block is to be looked at anew.</summary>
+    internal void DropCode()
+    {
+        for (int i = 0; i < _cache.RegionCount; i++)
+            Evict();
+    }
+
+    /// <summary>Runs the block at rip, or from it on as long as blocks are trusted. The vCPU is in the guest.</summary>
+    internal CheckedEnd RunChecked(bool careful, bool chained)
     {
         int block = MustInterpret ? Nowhere : Find(_state.Registers.Rip, careful ? BlockVariant.Careful : BlockVariant.Kernel);
+        UseJumpTable(chained ? _cache.JumpTableOf(_variant) : _cache.EmptyJumpTable);
+        _checkedBlock = careful ? Nowhere : block;
+        _checkedEpoch = Statistics.Evictions;
         DeadFlagsOfExit = 0;
         if (block < 0)
             return CheckedEnd.Interpret;
@@ -74,6 +114,8 @@ public sealed partial class Translator
             if (id < Trampolines.FirstBlockExit)
             {
                 _state.Registers.Rip = Target;
+                if (chained && id == Trampolines.LookupExit && TryFollow(jump: null, out code))
+                    continue;
                 return CheckedEnd.Next;
             }
 
@@ -82,6 +124,8 @@ public sealed partial class Translator
             switch (exit.Kind)
             {
                 case BlockExitKind.Direct:
+                    if (chained && TryFollow(id, out code))
+                        continue;
                     return CheckedEnd.Next;
                 case BlockExitKind.SystemCall:
                     return CheckedEnd.SystemCall;
@@ -93,6 +137,27 @@ public sealed partial class Translator
                     return CheckedEnd.Interpret;
             }
         }
+    }
+
+    /// <summary>Goes on to the block at rip, if it is trusted, and lets the jump go there by itself from now on.</summary>
+    private bool TryFollow(int? jump, out nint code)
+    {
+        code = 0;
+        if (_state.HasRequests || MustInterpret)
+            return false;
+        ulong rip = _state.Registers.Rip;
+        long epoch = Statistics.Evictions;
+        int block = Find(rip, BlockVariant.Kernel);
+        _ended = false;
+        if (block < 0 || _cache.Block(block).Checks < EnoughChecks || Statistics.Evictions != epoch)
+            return false;
+        ref TranslatedBlock found = ref _cache.Block(block);
+        if (jump is { } id)
+            _cache.Link(id, block);
+        else
+            _cache.JumpTableOf(found.Variant).Set(rip, _cache.Memory.AddressOf(found.Indirect));
+        code = _cache.Memory.AddressOf(found.Body);
+        return true;
     }
 
     /// <summary>The copy of a frame, if there is one or is to be one. False: there is no room for it.</summary>

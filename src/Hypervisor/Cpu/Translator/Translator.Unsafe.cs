@@ -79,8 +79,11 @@ public sealed unsafe partial class Translator
     {
         _variant = (_state.Mode == GuestMode.User ? BlockVariant.User : 0) | (_state.TaskSwitched ? BlockVariant.TaskSwitched : 0)
             | (_state.AvxEnabled ? BlockVariant.Extended : 0);
-        _state.Context->JumpTable = (ulong)_cache.JumpTableOf(_variant).Address;
+        UseJumpTable(_cache.JumpTableOf(_variant));
     }
+
+    // SAFETY: the table lives as long as the cache, and emitted code only as long.
+    private void UseJumpTable(JumpTable table) => _state.Context->JumpTable = (ulong)table.Address;
 
     /// <summary>Runs emitted code. Returns its exit's number.</summary>
     private int RunNative(nint code)

@@ -30,6 +30,7 @@ internal sealed partial class CodeCache : IDisposable
     private readonly Dictionary<ulong, CodeFrame> _frames = [];
     private readonly int[] _buckets = new int[1 << BucketBits];
     private readonly JumpTable?[] _jumpTables = new JumpTable?[(int)BlockVariant.StateMask + 1];
+    private JumpTable? _emptyJumpTable;
     private readonly CodeRegion[] _regions;
     private int _current;
     private int _hotReady;
@@ -209,6 +210,9 @@ internal sealed partial class CodeCache : IDisposable
     /// <summary>The jump table for a kind of code.</summary>
     public JumpTable JumpTableOf(BlockVariant variant) =>
         _jumpTables[(int)(variant & BlockVariant.StateMask)] ??= new JumpTable(_memory.AddressOf(Trampolines.Lookup));
+
+    /// <summary>One that nothing is entered into: with it every indirect jump leaves for the engine.</summary>
+    public JumpTable EmptyJumpTable => _emptyJumpTable ??= new JumpTable(_memory.AddressOf(Trampolines.Lookup));
 
     public void Dispose() => _memory.Dispose();
 

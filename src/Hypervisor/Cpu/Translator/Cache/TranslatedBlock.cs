@@ -73,6 +73,9 @@ internal struct TranslatedBlock
     /// <summary>The next block of its tail's frame, or -1.</summary>
     public int NextInTail;
 
+    /// <summary>How often <see cref="LockstepEngine"/> has found it to be right by itself.</summary>
+    public byte Checks;
+
     /// <summary>The first exit that was made to go to it, or -1.</summary>
     public int FirstIncoming;
 
