@@ -81,7 +81,7 @@ public sealed partial class LockstepEngine : ICpuEngine, IDisposable
             if (trace is not null)
                 _state.FlushTlb(); // few entries to look through for aliases
             _translator.MindsAliases = trace is not null;
-            Translator.CheckedEnd end = RunTranslator(careful: attempt % 2 == 0, chained: false, out RegisterFile translated);
+            Translator.CheckedEnd end = RunTranslator(careful: attempt == 3, chained: false, out RegisterFile translated);
             if (end == Translator.CheckedEnd.HostFault)
             {
                 exit = new CpuExit(CpuExitReason.HostFault);
