@@ -133,21 +133,21 @@ internal sealed class GuestSession : IDisposable
     }
 
     /// <summary>Waits until init runs and the shell prompts.</summary>
-    public void WaitForShell(TimeSpan? patience = null)
+    public void WaitForShell()
     {
-        WaitFor("xen-sln: init running", patience);
+        WaitFor("xen-sln: init running");
         WaitFor("domu:~# ");
     }
 
     /// <summary>Waits until the text appears behind what was waited for before, and returns what came before it.</summary>
-    public string WaitFor(string text, TimeSpan? patience = null)
+    public string WaitFor(string text)
     {
-        return TryWaitFor(text, patience ?? Patience) ?? throw Failure($"'{text}' did not appear");
+        return TryWaitFor(text) ?? throw Failure($"'{text}' did not appear");
     }
 
-    private string? TryWaitFor(string text, TimeSpan patience)
+    private string? TryWaitFor(string text)
     {
-        long deadline = Stopwatch.GetTimestamp() + (long)(patience.TotalSeconds * Stopwatch.Frequency);
+        long deadline = Stopwatch.GetTimestamp() + (long)(Patience.TotalSeconds * Stopwatch.Frequency);
         lock (_changed)
         {
             while (true)
