@@ -16,6 +16,16 @@ public sealed class EngineCheckTests
         Assert.Equal(0, guest.WaitForExit());
     }
 
+    /// <summary>Three thousand million instructions: the kernel, its user space, xenbus and the console.</summary>
+    [Fact]
+    public void Debian_BootsUnderTheCheck()
+    {
+        using GuestSession guest = GuestSession.BootToShell("vmlinuz-cloud", "--engine-check");
+        Assert.Equal("42", guest.Run("echo $((6 * 7))"));
+        guest.Type("poweroff -f\n");
+        Assert.Equal(0, guest.WaitForExit());
+    }
+
     [Fact]
     public void SeveralVcpus_AreRefused()
     {

@@ -6,20 +6,33 @@ using Xen.Abi;
 namespace Xen.Cpu;
 
 /// <summary>What the interpreter did in a block, for the report of a difference.</summary>
-internal sealed class EngineTrace(RegisterFile start)
+internal sealed class EngineTrace
 {
     private const int MaxInstructionLength = 15;
+
+    /// <summary>How many instructions a report shows at most.</summary>
+    private const int MaxInstructions = 100;
+
     private static readonly string[] Names = ["rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15"];
 
-    private readonly List<Instruction> _instructions = [];
+    private readonly RegisterFile _start;
+
+    /// <summary>The last instructions, in order.</summary>
+    private readonly Queue<Instruction> _instructions = [];
+
     private ulong _undefinedFlags;
+    private RegisterFile _interpreted;
     private string _memory = "";
 
-    /// <summary>Flags that nobody reads behind the block.</summary>
-    public ulong DeadFlags { get; set; }
+    /// <param name="start">Registers at its begin.</param>
+    public EngineTrace(in RegisterFile start)
+    {
+        _start = start;
+        _interpreted = start;
+    }
 
-    /// <summary>Flags whose values do not matter: nobody reads them, or the processor leaves them undefined.</summary>
-    public ulong IgnoredFlags => _undefinedFlags | DeadFlags;
+    /// <summary>Flags that the processor leaves undefined.</summary>
+    public ulong UndefinedFlags => _undefinedFlags;
 
     /// <summary>Notes the instruction at rip, which is about to be executed; not when it is only continued.</summary>
     public void Add(VcpuState state, bool again)
@@ -31,7 +44,9 @@ internal sealed class EngineTrace(RegisterFile start)
         var decoder = Iced.Intel.Decoder.Create(64, code[..length].ToArray());
         decoder.IP = state.Registers.Rip;
         decoder.Decode(out Instruction instruction);
-        _instructions.Add(instruction);
+        if (_instructions.Count == MaxInstructions)
+            _instructions.Dequeue();
+        _instructions.Enqueue(instruction);
         if (instruction.Mnemonic == Mnemonic.Syscall)
             return; // what it does to flags has not happened where states are compared
         ulong undefined = FlagBits.Of(instruction.RflagsUndefined);
@@ -54,25 +69,28 @@ internal sealed class EngineTrace(RegisterFile start)
         return ((translated.Rflags ^ interpreted.Rflags) & ~ignoredFlags) == 0;
     }
 
+    /// <summary>Notes what the interpreter has come to where the translator ended.</summary>
+    public void NoteState(in RegisterFile interpreted) => _interpreted = interpreted;
+
     /// <summary>Notes in which way memory differs.</summary>
     public void NoteMemory(string? difference) => _memory = difference ?? "";
 
-    public string Report(in RegisterFile translated, VcpuState state)
+    public string Report(in RegisterFile translated)
     {
         var text = new StringBuilder("the engines differ:\n");
         foreach (Instruction instruction in _instructions)
             text.AppendLine(CultureInfo.InvariantCulture, $"  {instruction.IP:x}  {instruction}");
-        Line(text, "rip", start.Rip, translated.Rip, state.Registers.Rip);
-        Line(text, "rflags", start.Rflags, translated.Rflags, state.Registers.Rflags);
-        Line(text, "mxcsr", start.Mxcsr, translated.Mxcsr, state.Registers.Mxcsr);
+        Line(text, "rip", _start.Rip, translated.Rip, _interpreted.Rip);
+        Line(text, "rflags", _start.Rflags, translated.Rflags, _interpreted.Rflags);
+        Line(text, "mxcsr", _start.Mxcsr, translated.Mxcsr, _interpreted.Mxcsr);
         for (int i = 0; i < 16; i++)
-            Line(text, Names[i], start.Gpr[i], translated.Gpr[i], state.Registers.Gpr[i]);
+            Line(text, Names[i], _start.Gpr[i], translated.Gpr[i], _interpreted.Gpr[i]);
         for (int i = 0; i < 16; i++)
         {
-            if (translated.Xmm[i] != state.Registers.Xmm[i])
-                text.AppendLine(CultureInfo.InvariantCulture, $"  xmm{i} {translated.Xmm[i]} {state.Registers.Xmm[i]}");
-            if (translated.UpperHalves[i] != state.Registers.UpperHalves[i])
-                text.AppendLine(CultureInfo.InvariantCulture, $"  ymm{i}, upper half {translated.UpperHalves[i]} {state.Registers.UpperHalves[i]}");
+            if (translated.Xmm[i] != _interpreted.Xmm[i])
+                text.AppendLine(CultureInfo.InvariantCulture, $"  xmm{i} {translated.Xmm[i]} {_interpreted.Xmm[i]}");
+            if (translated.UpperHalves[i] != _interpreted.UpperHalves[i])
+                text.AppendLine(CultureInfo.InvariantCulture, $"  ymm{i}, upper half {translated.UpperHalves[i]} {_interpreted.UpperHalves[i]}");
         }
 
         return text.Append(_memory).ToString();
@@ -83,14 +101,18 @@ internal sealed class EngineTrace(RegisterFile start)
 
     private static int Fetch(VcpuState state, ulong address, Span<byte> code)
     {
-        for (int i = 0; i < code.Length; i++)
+        int length = 0;
+        while (length < code.Length)
         {
-            Translation translation = PageWalker.Walk(state.Memory, state.Root, address + (ulong)i, MemoryAccess.Execute);
+            Translation translation = PageWalker.Walk(state.Memory, state.Root, address + (ulong)length, MemoryAccess.Execute);
             if (!translation.Present)
-                return i;
-            code[i] = state.Memory.Frame(translation.Frame)[(int)((address + (ulong)i) & Page.OffsetMask)];
+                break;
+            int offset = (int)((address + (ulong)length) & Page.OffsetMask);
+            int count = Math.Min(code.Length - length, Page.Size - offset);
+            state.Memory.Frame(translation.Frame).Slice(offset, count).CopyTo(code[length..]);
+            length += count;
         }
 
-        return code.Length;
+        return length;
     }
 }

@@ -8,20 +8,23 @@ namespace Xen.Cpu;
 /// same place with the same state. The guest goes on from there. A block is compared by itself the first times that it is executed, flags and all; after that
 /// it takes part in runs of blocks, linked as they always are, which are compared at their ends. Slow, and for one vCPU.
 /// </summary>
-/// <remarks>What others write meanwhile (the hypervisor's clock, backends) may look like a difference: a block that differs is undone and tried again.</remarks>
+/// <remarks>
+/// What the interpreter has done is never taken back: others (the xenstore, backends, the hypervisor's clock) have seen it. They also write themselves meanwhile,
+/// which may look like a difference; so both engines go once more then, each on copies of what was there before, which nobody else has: what differs there is one.
+/// </remarks>
 public sealed partial class LockstepEngine : ICpuEngine, IDisposable
 {
-    /// <summary>The first try is fast; those that follow go instruction by instruction and keep a trace.</summary>
-    private const int Tries = 4;
-
-    /// <summary>Pieces of REP instructions that one block may have.</summary>
-    private const int MaxPieces = 1 << 22;
+    /// <summary>Instructions of a block, which may have a loop in it, and pieces of REP instructions, after which it is taken to be on another way.</summary>
+    private const int MaxSteps = 1 << 20, MaxPieces = 1 << 22;
 
     private readonly VcpuState _state;
     private readonly Translator _translator;
     private readonly Interpreter _interpreter;
     private readonly ShadowFrames _shadows;
     private readonly WriteLog _writes;
+
+    /// <summary>For <see cref="AgreeAlone"/>: memory as it was before the interpreter, and what that makes of it.</summary>
+    private readonly ShadowFrames _before, _interpreted;
 
     /// <param name="state">The vCPU.</param>
     /// <param name="codeSize">Code memory. <b>Units</b>: bytes; as <see cref="Cpu.Translator"/> takes it.</param>
@@ -30,6 +33,8 @@ public sealed partial class LockstepEngine : ICpuEngine, IDisposable
         ArgumentNullException.ThrowIfNull(state);
         _state = state;
         _shadows = new ShadowFrames(state.Memory);
+        _before = new ShadowFrames(state.Memory);
+        _interpreted = new ShadowFrames(state.Memory);
         _writes = new WriteLog(state.Memory);
         _translator = new Translator(state, codeSize) { ReadsTimeStamps = false, Shadows = _shadows };
         _interpreter = new Interpreter(state) { WriteLog = _writes, DefersKicks = true };
@@ -70,76 +75,59 @@ public sealed partial class LockstepEngine : ICpuEngine, IDisposable
     {
         _translator.Dispose();
         _shadows.Dispose();
+        _before.Dispose();
+        _interpreted.Dispose();
     }
 
     private bool CheckBlock(out CpuExit exit)
     {
         RegisterFile start = _state.Registers;
-        for (int attempt = 1; ; attempt++)
+        _translator.MindsAliases = false;
+        _shadows.Clear();
+        Outcome translated = RunTranslator(chained: false);
+        if (translated.End == Translator.CheckedEnd.HostFault)
         {
-            EngineTrace? trace = attempt == 1 ? null : new EngineTrace(start);
-            if (trace is not null)
-                _state.FlushTlb(); // few entries to look through for aliases
-            _translator.MindsAliases = trace is not null;
-            Translator.CheckedEnd end = RunTranslator(careful: attempt == 3, chained: false, out RegisterFile translated);
-            if (end == Translator.CheckedEnd.HostFault)
-            {
-                exit = new CpuExit(CpuExitReason.HostFault);
-                return true;
-            }
-
-            if (trace is not null)
-                trace.DeadFlags = DeadFlags(end, start.Rip, translated.Rip);
-            _state.Registers = start;
-            bool same = RunInterpreter(end, in translated, trace, out exit, out bool over);
-            if (same)
-            {
-                _translator.Trust();
-                if (over)
-                    return true;
-                return end == Translator.CheckedEnd.Interpret && _interpreter.RunBlock(out exit);
-            }
-
-            if (attempt == Tries)
-                throw new EngineDifferenceException(trace!.Report(in translated, _state));
-            _writes.Undo();
-            _state.Registers = start;
+            exit = new CpuExit(CpuExitReason.HostFault);
+            return true;
         }
+
+        var trace = new EngineTrace(start);
+        _state.Registers = start;
+        _writes.Clear();
+        bool same = RunInterpreter(in translated, trace, out exit, out bool over);
+        if (same || AgreeAlone(in start, chained: false))
+            _translator.Trust();
+        if (over)
+            return true;
+        return same && translated.End == Translator.CheckedEnd.Interpret && _interpreter.RunBlock(out exit);
     }
 
-    /// <summary>Flags that a block of the translator need not have kept.</summary>
-    private ulong DeadFlags(Translator.CheckedEnd end, ulong from, ulong to) =>
-        end == Translator.CheckedEnd.Next ? _translator.DeadFlagsAt(to, from) : _translator.DeadFlagsOfExit;
-
-    private Translator.CheckedEnd RunTranslator(bool careful, bool chained, out RegisterFile result)
+    private Outcome RunTranslator(bool chained)
     {
-        _shadows.Clear();
-        Translator.CheckedEnd end = _translator.RunChecked(careful, chained);
-        result = _state.Registers;
-        _state.KernelTlb.DropTracked(_shadows.Start, _shadows.End);
-        _state.UserTlb.DropTracked(_shadows.Start, _shadows.End);
-        _writes.Clear();
-        return end;
+        ulong from = _state.Registers.Rip;
+        Translator.CheckedEnd end = _translator.RunChecked(chained);
+        DropTracked(_shadows);
+        return new Outcome(end, from, in _state.Registers, _translator.DeadFlagsOfExit);
+    }
+
+    private void DropTracked(ShadowFrames frames)
+    {
+        _state.KernelTlb.DropTracked(frames.Start, frames.End);
+        _state.UserTlb.DropTracked(frames.Start, frames.End);
     }
 
     /// <summary>Goes on until the state is the translator's.</summary>
-    private bool RunInterpreter(Translator.CheckedEnd end, in RegisterFile translated, EngineTrace? trace, out CpuExit exit, out bool over)
+    private bool RunInterpreter(in Outcome translated, EngineTrace trace, out CpuExit exit, out bool over)
     {
         exit = default;
         over = false;
         ulong last = 0;
-        int steps = end == Translator.CheckedEnd.Interpret ? 0 : -1, pieces = 0;
-        while (steps <= Superblock.MaxInstructions && pieces < MaxPieces)
+        int steps = translated.End == Translator.CheckedEnd.Interpret ? 0 : -1, pieces = 0;
+        while (steps <= MaxSteps && pieces < MaxPieces && !_interpreted.IsNearlyFull)
         {
             // What a SYSCALL leaves with is not comparable before it. In a loop the place may come more than once.
-            if (end != Translator.CheckedEnd.SystemCall && steps >= 0 && _state.Registers.Rip == translated.Rip)
-            {
-                if (IsSame(in translated, trace))
-                    return true;
-                if (trace is null)
-                    return false; // it would take a trace to know
-            }
-
+            if (translated.End != Translator.CheckedEnd.SystemCall && steps >= 0 && IsSame(in translated, trace))
+                return true;
             ulong rip = _state.Registers.Rip;
             bool again = rip == last; // the next piece of a REP
             last = rip;
@@ -147,19 +135,11 @@ public sealed partial class LockstepEngine : ICpuEngine, IDisposable
                 pieces++;
             else
                 steps++;
-            if (trace is null)
-            {
-                over = _interpreter.RunBlockTo(translated.Rip, out exit);
-            }
-            else
-            {
-                trace.Add(_state, again);
-                over = _interpreter.RunOne(out exit);
-            }
-
+            trace.Add(_state, again);
+            over = _interpreter.RunOne(out exit);
             if (over)
             {
-                return end == Translator.CheckedEnd.SystemCall && exit.Reason is CpuExitReason.Hypercall or CpuExitReason.SystemCall
+                return translated.End == Translator.CheckedEnd.SystemCall && exit.Reason is CpuExitReason.Hypercall or CpuExitReason.SystemCall
                     && IsSame(in translated, trace);
             }
         }
@@ -167,13 +147,43 @@ public sealed partial class LockstepEngine : ICpuEngine, IDisposable
         return false;
     }
 
-    private bool IsSame(in RegisterFile translated, EngineTrace? trace)
+    /// <summary>Whether the state is the translator's, but for flags whose values do not matter.</summary>
+    private bool IsSame(in Outcome translated, EngineTrace trace)
     {
-        if (!EngineTrace.IsSame(in translated, in _state.Registers, trace?.IgnoredFlags ?? 0))
+        if (_state.Registers.Rip != translated.Registers.Rip)
             return false;
-        bool same = _shadows.Agree(_writes, out string? difference);
-        trace?.NoteMemory(difference);
+        trace.NoteState(in _state.Registers);
+        if (!EngineTrace.IsSame(in translated.Registers, in _state.Registers, LazyFlags.All))
+            return false;
+        ulong flags = (translated.Registers.Rflags ^ _state.Registers.Rflags) & ~trace.UndefinedFlags;
+        if (flags != 0 && (flags & ~DeadFlags(in translated)) != 0)
+            return false;
+        bool same = HasSameMemory(out string? difference);
+        trace.NoteMemory(difference);
         return same;
+    }
+
+    private bool HasSameMemory(out string? difference) =>
+        _interpreter.Isolation is null ? _shadows.Agree(_writes, out difference) : _shadows.Agree(_interpreted, out difference);
+
+    /// <summary>Flags that a block of the translator need not have kept.</summary>
+    private ulong DeadFlags(in Outcome translated) =>
+        translated.End == Translator.CheckedEnd.Next ? _translator.DeadFlagsAt(translated.Registers.Rip, translated.From) : translated.DeadFlags;
+
+    /// <summary>What the translator came to.</summary>
+    private readonly struct Outcome(Translator.CheckedEnd end, ulong from, in RegisterFile registers, ulong deadFlags)
+    {
+        /// <summary>How its last block ended.</summary>
+        public readonly Translator.CheckedEnd End = end;
+
+        /// <summary>Where it began.</summary>
+        public readonly ulong From = from;
+
+        /// <summary>The registers at the end.</summary>
+        public readonly RegisterFile Registers = registers;
+
+        /// <summary>Flags that it did not keep, if the block ended for the interpreter.</summary>
+        public readonly ulong DeadFlags = deadFlags;
     }
 }
 

@@ -3,7 +3,7 @@ using Xen.Memory;
 
 namespace Xen.Cpu;
 
-/// <summary>Every write that the interpreter does in a block, byte by byte, with what was there before: so that it can be compared, and undone.</summary>
+/// <summary>Every write that the interpreter does in a block, byte by byte, with what was there before: so that it can be compared, and memory be seen as it was.</summary>
 internal sealed class WriteLog(MachineMemory memory)
 {
     private readonly List<Write> _writes = [];
@@ -34,18 +34,6 @@ internal sealed class WriteLog(MachineMemory memory)
 
     /// <summary>What was in the place before.</summary>
     public ReadOnlySpan<byte> Before(in Write write) => _before.AsSpan(write.At, write.Size);
-
-    /// <summary>Makes memory what it was. What others have written meanwhile, elsewhere, stays.</summary>
-    public void Undo()
-    {
-        for (int i = _writes.Count - 1; i >= 0; i--)
-        {
-            Write write = _writes[i];
-            Before(write).CopyTo(memory.Frame(write.Frame)[write.Offset..]);
-        }
-
-        Clear();
-    }
 
     /// <param name="Frame">The frame.</param>
     /// <param name="Offset">Where in it.</param>

@@ -45,7 +45,7 @@ public sealed partial class Interpreter
             int count = Math.Min(destination.Length, Page.Size - offset);
             if (!TryFrame(address, count, MemoryAccess.Read, out Mfn frame))
                 return false;
-            _state.Memory.Frame(frame).Slice(offset, count).CopyTo(destination);
+            FrameAt(frame).Slice(offset, count).CopyTo(destination);
             if (count == destination.Length)
                 return true;
             destination = destination[count..];
@@ -63,10 +63,16 @@ public sealed partial class Interpreter
         Mfn second = first;
         if (count < source.Length && !TryFrame(address + (uint)count, source.Length - count, MemoryAccess.Write, out second))
             return false;
-        source[..count].CopyTo(_state.Memory.Frame(first)[offset..]);
-        source[count..].CopyTo(_state.Memory.Frame(second));
+        source[..count].CopyTo(FrameAt(first)[offset..]);
+        source[count..].CopyTo(FrameAt(second));
         return true;
     }
+
+    /// <summary>Where a frame lies for this engine.</summary>
+    private nint HostOf(Mfn frame) => Isolation?.Map(frame) ?? _state.Memory.HostBase + (nint)frame.Address;
+
+    /// <summary>As <see cref="HostOf"/>, its bytes.</summary>
+    private Span<byte> FrameAt(Mfn frame) => Isolation is null ? _state.Memory.Frame(frame) : Isolation.Frame(frame);
 
     /// <summary>Translates for a fetch. False: the fault is recorded.</summary>
     private bool TryFetchFrame(ulong address, out Mfn frame)
@@ -80,7 +86,7 @@ public sealed partial class Interpreter
     private bool Translate(ulong address, int size, MemoryAccess access, out nint host)
     {
         bool ok = TryFrame(address, size, access, out Mfn frame);
-        host = ok ? _state.Memory.HostBase + (nint)(frame.Address | (address & Page.OffsetMask)) : 0;
+        host = ok ? HostOf(frame) + (nint)(address & Page.OffsetMask) : 0;
         return ok;
     }
 
@@ -134,7 +140,7 @@ public sealed partial class Interpreter
         if (access == MemoryAccess.Execute)
             _tlb.FillCode(address, frame);
         else
-            _tlb.Fill(address, _state.Memory.HostBase + (nint)frame.Address, translation.Writable && !code && WriteLog is null);
+            _tlb.Fill(address, HostOf(frame), translation.Writable && !code && WriteLog is null);
         return true;
     }
 
@@ -190,7 +196,7 @@ public sealed partial class Interpreter
             // Not writable: the page fault is recorded. A page table of the guest's own is written by the hypervisor.
             Mfn table = _protected;
             int inEntry = offset & 7;
-            if (table == Mfn.Invalid || inEntry + size > 8 || _state.Mode != GuestMode.Kernel || !_state.Environment.IsEmulatedPageTable(table))
+            if (table == Mfn.Invalid || inEntry + size > 8 || _state.Mode != GuestMode.Kernel || Isolation is not null || !_state.Environment.IsEmulatedPageTable(table))
                 return false;
             _bounceTable = table;
             _bounceExpected = _state.Memory.ReadUInt64(table.Address + (ulong)(offset - inEntry));

@@ -62,6 +62,9 @@ public sealed partial class Interpreter : ICpuEngine
     /// <summary>Where every write is noted before it happens, for an engine that compares; it makes writes slow.</summary>
     internal WriteLog? WriteLog { get; init; }
 
+    /// <summary>Copies of the guest's frames that are read and written instead of them, for an engine that compares; flush the TLB when it changes.</summary>
+    internal ShadowFrames? Isolation { get; set; }
+
     /// <summary>Kicks are left to the engine that uses this one.</summary>
     internal bool DefersKicks { get; init; }
 

@@ -84,19 +84,12 @@ public sealed partial class Translator
             _cache.Block(_checkedBlock).Checks++;
     }
 
-    /// <summary>Drops all code: every block is to be looked at anew.</summary>
-    internal void DropCode()
-    {
-        for (int i = 0; i < _cache.RegionCount; i++)
-            Evict();
-    }
-
     /// <summary>Runs the block at rip, or from it on as long as blocks are trusted. The vCPU is in the guest.</summary>
-    internal CheckedEnd RunChecked(bool careful, bool chained)
+    internal CheckedEnd RunChecked(bool chained)
     {
-        int block = MustInterpret ? Nowhere : Find(_state.Registers.Rip, careful ? BlockVariant.Careful : BlockVariant.Kernel);
+        int block = MustInterpret ? Nowhere : Find(_state.Registers.Rip, BlockVariant.Kernel);
         UseJumpTable(chained ? _cache.JumpTableOf(_variant) : _cache.EmptyJumpTable);
-        _checkedBlock = careful ? Nowhere : block;
+        _checkedBlock = block;
         _checkedEpoch = Statistics.Evictions;
         DeadFlagsOfExit = 0;
         if (block < 0)
