@@ -1,14 +1,14 @@
 namespace Xen.Cpu;
 
 /// <summary>
-/// The clock by which emitted code is interrupted: once a millisecond every vCPU that is in its guest is asked to come out. One thread for the
+/// The clock by which emitted code is interrupted: every two milliseconds each vCPU that is in its guest is asked to come out. One thread for the
 /// process, which sleeps when nobody runs.
 /// </summary>
 #pragma warning disable CA1001 // there is one, for the life of the process
 internal sealed class EngineTicker
 #pragma warning restore CA1001
 {
-    private static readonly TimeSpan Period = TimeSpan.FromMilliseconds(1);
+    private static readonly TimeSpan Period = TimeSpan.FromMilliseconds(2);
     private readonly Lock _gate = new();
     private readonly ManualResetEventSlim _awake = new(false, spinCount: 0);
     private VcpuState[] _states = [];
