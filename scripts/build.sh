@@ -18,7 +18,7 @@ xm_is_stale() {
     [ -x "$xm_binary" ] && [ -e "$stamp" ] || return 0
     [ -n "$(find "$top/src" "$top"/Directory.*.props "$top/.editorconfig" \
         \( -name bin -o -name obj \) -prune -o -newer "$stamp" \
-        \( -name '*.cs' -o -name '*.csproj' -o -name '*.props' -o -name '.editorconfig' \) -print -quit)" ]
+        \( -name '*.cs' -o -name '*.csproj' -o -name '*.proto' -o -name '*.props' -o -name '.editorconfig' \) -print -quit)" ]
 }
 
 # Builds xm if needed; quiet unless it fails. Safe when several start at once.

@@ -27,6 +27,8 @@ public sealed class DependencyTests
             "Xen.Abi", "Xen.Memory", "Xen.Cpu", "Xen.Translator", "Xen.Core", "Xen.Rings", "Xen.Drivers.Console",
             "Xen.Drivers.Block", "Xen.Drivers.Net", "Xen.Builder", "Xen.XenStore",
         ],
+        ["Xen.Contract"] = [],
+        ["Xen.Service"] = ["Xen.Contract", "Xen.Toolstack"],
         ["Xen.Xm"] = ["Xen.Toolstack"],
     };
 

@@ -11,10 +11,13 @@ public sealed class ConfigFile
     private readonly Dictionary<string, Entry> _entries = [];
     private readonly List<string> _warnings = [];
 
-    private ConfigFile(string path) => Path = path;
+    private ConfigFile(string path, string workingFolder) => (Path, WorkingFolder) = (path, workingFolder);
 
     /// <summary>The file's absolute path.</summary>
     public string Path { get; }
+
+    /// <summary>Where relative paths of the command line begin.</summary>
+    public string WorkingFolder { get; }
 
     /// <summary>What the user should know, one sentence each.</summary>
     public IReadOnlyList<string> Warnings => _warnings;
@@ -24,16 +27,21 @@ public sealed class ConfigFile
     public static ConfigFile Load(string path, IEnumerable<string> overrides)
     {
         string full = System.IO.Path.GetFullPath(path);
-        ConfigFile file = new(full);
+        ConfigFile file = new(full, Environment.CurrentDirectory);
         file.ReadAssignments(ReadText(path, full), path);
         file.Override(overrides);
         return file;
     }
 
     /// <summary>The same, from text; <paramref name="path"/> is what messages call it.</summary>
-    public static ConfigFile Parse(string text, string path, IEnumerable<string> overrides)
+    /// <param name="text">The file's content.</param>
+    /// <param name="path">Its path.</param>
+    /// <param name="overrides">As for <see cref="Load"/>.</param>
+    /// <param name="workingFolder">Where relative paths begin, that of the file included; null: in the current folder.</param>
+    public static ConfigFile Parse(string text, string path, IEnumerable<string> overrides, string? workingFolder = null)
     {
-        ConfigFile file = new(System.IO.Path.GetFullPath(path));
+        workingFolder ??= Environment.CurrentDirectory;
+        ConfigFile file = new(System.IO.Path.GetFullPath(path, workingFolder), workingFolder);
         file.ReadAssignments(text, path);
         file.Override(overrides);
         return file;

@@ -5,14 +5,16 @@ namespace Xen.Toolstack;
 /// <summary>The devices: disk=, vif= and console=.</summary>
 public sealed partial class DomainConfigReader
 {
-    /// <summary>Reads one disk as <c>xm block-attach</c> gives it; a relative path is one in the current folder.</summary>
+    /// <summary>Reads one disk as <c>xm block-attach</c> gives it.</summary>
+    /// <param name="text">The disk.</param>
+    /// <param name="workingFolder">Where a relative path begins; null: in the current folder.</param>
     /// <exception cref="ToolstackException">What is wrong with it, in one sentence.</exception>
-    public static DiskConfig ReadDisk(string text)
+    public static DiskConfig ReadDisk(string text, string? workingFolder = null)
     {
         string? fault = DiskSyntax.Parse(text, out DiskConfig? disk);
         if (fault is not null)
             throw new ToolstackException($"the disk '{text}' cannot be used: {fault}.");
-        return disk!.Target.Length == 0 ? disk : disk with { Target = Path.GetFullPath(disk.Target) };
+        return disk!.Target.Length == 0 ? disk : disk with { Target = Path.GetFullPath(disk.Target, workingFolder ?? Environment.CurrentDirectory) };
     }
 
     /// <summary>Reads one network interface as <c>xm network-attach</c> gives it.</summary>
@@ -68,7 +70,7 @@ public sealed partial class DomainConfigReader
 
             // What is to be written need not be there: it is beside the file that names it, or in the folder of who typed it.
             if (console!.LogPath is { } path)
-                console = console with { LogPath = entry.Raw is null ? Path.GetFullPath(path, Path.GetDirectoryName(_file.Path) ?? "/") : Path.GetFullPath(path) };
+                console = console with { LogPath = Path.GetFullPath(path, entry.Raw is null ? Path.GetDirectoryName(_file.Path) ?? "/" : _file.WorkingFolder) };
             if (console.LogPath is not null && consoles.Exists(other => other.LogPath == console.LogPath))
                 throw new ToolstackException($"{entry.Where}: two consoles have the log {console.LogPath}: give one of them another.");
             consoles.Add(console);
@@ -95,7 +97,7 @@ public sealed partial class DomainConfigReader
     /// <summary>A disk's path: as for a kernel, beside the file or in the current folder; what is nowhere is said when it is opened.</summary>
     private string Locate(ConfigFile.Entry entry, string path)
     {
-        string beside = Path.GetFullPath(path, Path.GetDirectoryName(_file.Path) ?? "/"), current = Path.GetFullPath(path);
+        string beside = Path.GetFullPath(path, Path.GetDirectoryName(_file.Path) ?? "/"), current = Path.GetFullPath(path, _file.WorkingFolder);
         string[] places = entry.Raw is null ? [beside, current] : [current, beside];
         return places.FirstOrDefault(Path.Exists) ?? places[0];
     }

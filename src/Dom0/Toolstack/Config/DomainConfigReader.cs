@@ -120,7 +120,7 @@ public sealed partial class DomainConfigReader
             return null;
         ConfigFile.Entry entry = _file.Find(key)!;
         string beside = Path.GetFullPath(path, Path.GetDirectoryName(_file.Path) ?? "/");
-        string current = Path.GetFullPath(path);
+        string current = Path.GetFullPath(path, _file.WorkingFolder);
         // A file says where its neighbours are; who types a path means the current folder.
         string[] places = entry.Raw is null ? [beside, current] : [current, beside];
         foreach (string place in places)

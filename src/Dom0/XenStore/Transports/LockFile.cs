@@ -1,3 +1,5 @@
+using System.Text;
+
 namespace Xen.XenStore;
 
 /// <summary>
@@ -13,6 +15,9 @@ public sealed class LockFile : IDisposable
 {
     /// <summary>What the kernel puts behind the name of an open file that has been removed. <b>Source</b>: proc_pid_fd(5).</summary>
     private const string Removed = " (deleted)";
+
+    /// <summary>What is read of <see cref="Content"/>. <b>Units</b>: bytes.</summary>
+    private const int MostContent = 256;
 
     private readonly FileStream _file;
     private bool _disposed;
@@ -36,6 +41,23 @@ public sealed class LockFile : IDisposable
 
             // Its holder has just removed it. Each time round somebody else has given the lock up.
             file.Dispose();
+        }
+    }
+
+    /// <summary>What is in the file: text that its holder leaves for others. Whoever held it and did not remove it has left it, too.</summary>
+    public string Content
+    {
+        get
+        {
+            byte[] bytes = new byte[MostContent];
+            int count = RandomAccess.Read(_file.SafeFileHandle, bytes, 0);
+            return Encoding.UTF8.GetString(bytes, 0, count);
+        }
+
+        set
+        {
+            RandomAccess.SetLength(_file.SafeFileHandle, 0);
+            RandomAccess.Write(_file.SafeFileHandle, Encoding.UTF8.GetBytes(value), 0);
         }
     }
 

@@ -1,0 +1,47 @@
+namespace Xen.Contract;
+
+/// <summary>Where xend and its clients find and keep files: the user's own folders by the XDG rules, for root Xen's.</summary>
+/// <param name="RuntimeFolder">Sockets and locks.</param>
+/// <param name="LogFolder">Logs of xend, the hypervisor and consoles.</param>
+/// <param name="ConfigFolders">Where a configuration file is looked for that is not in the current folder.</param>
+public sealed record XenPaths(string RuntimeFolder, string LogFolder, IReadOnlyList<string> ConfigFolders)
+{
+    /// <summary>xend's control socket.</summary>
+    public string ServiceSocket => Path.Combine(RuntimeFolder, "xend.socket");
+
+    /// <summary>Held locked while xend runs; its process's number is in it.</summary>
+    public string ServiceLock => Path.Combine(RuntimeFolder, "xend.lock");
+
+    /// <summary>xenstore's socket.</summary>
+    public string StoreSocket => Path.Combine(RuntimeFolder, "xenstored.socket");
+
+    /// <summary>Where xenstore's tools look for a socket when XENSTORED_PATH is not set; null if we may not or shall not use it.</summary>
+    public string? DefaultStoreSocket { get; init; }
+
+    /// <summary>What xend itself has to say.</summary>
+    public string ServiceLog => Path.Combine(LogFolder, "xend.log");
+
+    /// <summary>The hypervisor's log.</summary>
+    public string HypervisorLog => Path.Combine(LogFolder, "hypervisor.log");
+
+    /// <summary>The logs of consoles that are given no other path.</summary>
+    public string ConsoleLogFolder => Path.Combine(LogFolder, "console");
+
+    /// <summary>The folders of the user who runs us. XEN_RUNTIME_DIR and XEN_LOG_DIR, where set, come before all rules.</summary>
+    public static XenPaths ForUser()
+    {
+        bool root = Environment.IsPrivilegedProcess;
+        string home = Environment.GetFolderPath(Environment.SpecialFolder.UserProfile);
+        string runtime = root ? "/run/xen"
+            : Variable("XDG_RUNTIME_DIR") is { } run ? Path.Combine(run, "xen")
+            : $"/tmp/xen-{Environment.UserName}";
+        string log = root ? "/var/log/xen" : Path.Combine(Variable("XDG_STATE_HOME") ?? Path.Combine(home, ".local/state"), "xen/log");
+        string config = Path.Combine(Variable("XDG_CONFIG_HOME") ?? Path.Combine(home, ".config"), "xen");
+        return new XenPaths(Variable("XEN_RUNTIME_DIR") ?? runtime, Variable("XEN_LOG_DIR") ?? log, root ? ["/etc/xen"] : [config, "/etc/xen"])
+        {
+            DefaultStoreSocket = root && Variable("XEN_RUNTIME_DIR") is null ? "/run/xenstored/socket" : null,
+        };
+    }
+
+    private static string? Variable(string name) => Environment.GetEnvironmentVariable(name) is { Length: > 0 } value ? value : null;
+}

@@ -1,0 +1,195 @@
+using System.Globalization;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Xen.Toolstack;
+
+namespace Xen.Service;
+
+/// <summary>A running xend: the machine, its domains, and the socket that clients reach them by. Read this first.</summary>
+internal sealed class XendHost : IAsyncDisposable
+{
+    /// <summary>Connections at once; more wait in the socket's queue.</summary>
+    private const int MostConnections = 512;
+
+    /// <summary>Calls of one connection at once.</summary>
+    private const int MostCalls = 128;
+
+    /// <summary>The longest request; a configuration is the longest there is. <b>Units</b>: bytes.</summary>
+    private const int MostRequestBytes = 2 << 20;
+
+    /// <summary>How long calls may take to end when xend stops.</summary>
+    private static readonly TimeSpan LastCalls = TimeSpan.FromSeconds(5);
+
+    private readonly ServiceLock _lock;
+    private readonly LocalToolstack _toolstack;
+    private readonly HypervisorLogFile _hypervisorLog;
+    private readonly XendState _state;
+    private readonly XendLog _log;
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly IdleWatch _idle;
+    private WebApplication? _web;
+
+    private XendHost(XendOptions options, XendLog log, ServiceLock serviceLock)
+    {
+        _log = log;
+        _lock = serviceLock;
+        _toolstack = LocalToolstack.Start(new MachineOptions(options.MemoryMiB, HostEngine.Name)
+        {
+            TrunkFolder = options.Paths.RuntimeFolder,
+            ConsoleLogFolder = options.Paths.ConsoleLogFolder,
+        });
+        _hypervisorLog = new HypervisorLogFile(_toolstack, options.Paths.HypervisorLog);
+        _state = new XendState(options.Paths, _toolstack, log, _stopping.Token);
+        _idle = new IdleWatch(options.IdleExit, () => _state.Domains.IsBusy, () => _state.RequestStop("there has been nothing to do for a while"));
+        _state.Domains.BusyChanged += _idle.Look;
+    }
+
+    /// <summary>Starts: when this returns, clients are answered.</summary>
+    /// <exception cref="ToolstackException">Another xend runs, a folder or socket cannot be used, or the host has no room for a machine.</exception>
+    public static async Task<XendHost> StartAsync(XendOptions options, TextWriter? watched)
+    {
+        PrivateFolder.Make(options.Paths.RuntimeFolder, "XEN_RUNTIME_DIR");
+        ServiceLock serviceLock = ServiceLock.Take(options.Paths.ServiceLock);
+        XendHost? host = null;
+        try
+        {
+            PrivateFolder.Make(options.Paths.LogFolder, "XEN_LOG_DIR");
+            var log = new XendLog(new LogFile(options.Paths.ServiceLog), watched);
+            if (serviceLock.DiedHolder is { } died)
+                log.Write(string.Create(CultureInfo.InvariantCulture, $"the xend before (process {died}) did not end by itself: its domains ended as by a power cut"));
+            host = new XendHost(options, log, serviceLock);
+            host.OfferStore();
+            await host.ListenAsync(options.Paths.ServiceSocket).ConfigureAwait(false);
+            log.Write(string.Create(CultureInfo.InvariantCulture, $"started, process {Environment.ProcessId}, {options.MemoryMiB} MiB for guests"));
+            return host;
+        }
+        catch
+        {
+            if (host is not null)
+                await host.DisposeAsync().ConfigureAwait(false);
+            else
+                serviceLock.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Works until somebody wants it to end, and has the domains shut down then.</summary>
+    public async Task RunAsync(StopSignals signals)
+    {
+        string reason;
+        try
+        {
+            reason = await _state.StopRequested.WaitAsync(signals.Stop).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            reason = "a signal said so";
+        }
+
+        _log.Write($"stopping: {reason}");
+        try
+        {
+            await _state.ShutDownDomainsAsync(patience: null, signals.AtOnce).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            _log.Write("not waiting for the domains any longer");
+        }
+    }
+
+    /// <summary>Ends what is still there, and leaves nothing behind.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await _stopping.CancelAsync().ConfigureAwait(false);
+        _idle.Dispose();
+        await _state.Domains.DisposeAsync().ConfigureAwait(false);
+        if (_web is not null)
+        {
+            using var patience = new CancellationTokenSource(LastCalls);
+            await _web.StopAsync(patience.Token).ConfigureAwait(false);
+            await _web.DisposeAsync().ConfigureAwait(false);
+            File.Delete(_state.Paths.ServiceSocket);
+        }
+
+        _toolstack.Dispose();
+        _hypervisorLog.Dispose();
+        _lock.Dispose();
+        _log.Write("ended");
+        _log.Dispose();
+        _stopping.Dispose();
+    }
+
+    private async Task ListenAsync(string socket)
+    {
+        WebApplicationBuilder builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { Args = [], ContentRootPath = "/" });
+        builder.Logging.ClearProviders();
+        builder.Services.AddSingleton(_state);
+        builder.Services.AddSingleton(_log);
+        builder.Services.AddSingleton<Microsoft.Extensions.Hosting.IHostLifetime, OwnLifetime>();
+        builder.Services.AddGrpc(options =>
+        {
+            options.MaxReceiveMessageSize = MostRequestBytes;
+            options.Interceptors.Add<FaultInterceptor>();
+        });
+        builder.WebHost.ConfigureKestrel(server =>
+        {
+            server.AddServerHeader = false;
+            server.Limits.MaxConcurrentConnections = MostConnections;
+            server.Limits.Http2.MaxStreamsPerConnection = MostCalls;
+            server.ListenUnixSocket(socket, static listener => listener.Protocols = HttpProtocols.Http2);
+        });
+        _web = builder.Build();
+        _web.Use(async (context, next) =>
+        {
+            _idle.Enter();
+            try
+            {
+                await next(context).ConfigureAwait(false);
+            }
+            finally
+            {
+                _idle.Leave();
+            }
+        });
+        _web.MapGrpcService<XendService>();
+        try
+        {
+            // Whoever holds the lock may remove what another left behind.
+            File.Delete(socket);
+            await _web.StartAsync().ConfigureAwait(false);
+            File.SetUnixFileMode(socket, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        }
+        catch (Exception e) when (e is IOException or System.Net.Sockets.SocketException or UnauthorizedAccessException or ArgumentException)
+        {
+            throw new ToolstackException($"the control socket {socket} cannot be made: {e.Message} Set XEN_RUNTIME_DIR to a short path of your own.", e);
+        }
+    }
+
+    /// <summary>Offers the machine's xenstore, also where xenstore's tools look by themselves if no other machine does.</summary>
+    private void OfferStore()
+    {
+        _toolstack.ListenForStore(_state.Paths.StoreSocket);
+        if (_state.Paths.DefaultStoreSocket is not { } path)
+            return;
+        try
+        {
+            PrivateFolder.Make(Path.GetDirectoryName(path)!, "XEN_RUNTIME_DIR");
+            _toolstack.ListenForStore(path);
+        }
+        catch (ToolstackException fault)
+        {
+            _log.Write($"xenstore's tools need XENSTORED_PATH={_state.Paths.StoreSocket}: {fault.Message}");
+        }
+    }
+
+    /// <summary>Signals are this program's to handle.</summary>
+    private sealed class OwnLifetime : Microsoft.Extensions.Hosting.IHostLifetime
+    {
+        public Task WaitForStartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    }
+}

@@ -1,0 +1,72 @@
+using Grpc.Core;
+using Grpc.Core.Interceptors;
+using Xen.Toolstack;
+
+namespace Xen.Service;
+
+/// <summary>What goes wrong in a call becomes a status with a sentence for a person; nothing else of it leaves the process.</summary>
+internal sealed class FaultInterceptor(XendLog log) : Interceptor
+{
+    public override async Task<TResponse> UnaryServerHandler<TRequest, TResponse>(
+        TRequest request, ServerCallContext context, UnaryServerMethod<TRequest, TResponse> continuation)
+    {
+        try
+        {
+            return await continuation(request, context).ConfigureAwait(false);
+        }
+        catch (Exception fault)
+        {
+            throw Translate(fault, context);
+        }
+    }
+
+    public override async Task ServerStreamingServerHandler<TRequest, TResponse>(
+        TRequest request, IServerStreamWriter<TResponse> responseStream, ServerCallContext context, ServerStreamingServerMethod<TRequest, TResponse> continuation)
+    {
+        try
+        {
+            await continuation(request, responseStream, context).ConfigureAwait(false);
+        }
+        catch (Exception fault)
+        {
+            throw Translate(fault, context);
+        }
+    }
+
+    public override async Task DuplexStreamingServerHandler<TRequest, TResponse>(
+        IAsyncStreamReader<TRequest> requestStream, IServerStreamWriter<TResponse> responseStream, ServerCallContext context,
+        DuplexStreamingServerMethod<TRequest, TResponse> continuation)
+    {
+        try
+        {
+            await continuation(requestStream, responseStream, context).ConfigureAwait(false);
+        }
+        catch (Exception fault)
+        {
+            throw Translate(fault, context);
+        }
+    }
+
+    private RpcException Translate(Exception fault, ServerCallContext context)
+    {
+        switch (fault)
+        {
+            case RpcException status:
+                return status;
+            case NotFoundException:
+                return Status(StatusCode.NotFound, fault);
+            case ArgumentException:
+                return Status(StatusCode.InvalidArgument, fault);
+            case ToolstackException:
+                return Status(StatusCode.FailedPrecondition, fault);
+        }
+
+        // The client has left, in whatever way that shows.
+        if (context.CancellationToken.IsCancellationRequested)
+            return new RpcException(new Status(StatusCode.Cancelled, "the call was cancelled."));
+        log.Write($"internal error in {context.Method}: {fault}");
+        return new RpcException(new Status(StatusCode.Internal, $"internal error of xend ({fault.GetType().Name}): its log says more."));
+    }
+
+    private static RpcException Status(StatusCode code, Exception fault) => new(new Status(code, fault.Message));
+}

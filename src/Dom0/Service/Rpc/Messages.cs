@@ -1,0 +1,87 @@
+using Xen.Toolstack;
+using V1 = Xen.Contract.V1;
+
+namespace Xen.Service;
+
+/// <summary>The toolstack's records as messages of the contract.</summary>
+internal static class Messages
+{
+    public static V1.Domain Of(ManagedDomain managed)
+    {
+        IRunningDomain domain = managed.Domain;
+        DomainStatus status = domain.Status;
+        return new V1.Domain
+        {
+            Id = domain.Id,
+            Name = managed.Name,
+            Uuid = domain.Config.Uuid.ToString(),
+            MemoryMib = status.MemoryMiB,
+            MaxMemoryMib = domain.Config.MaxMemoryMiB,
+            OnlineVcpus = status.OnlineVcpus,
+            MaxVcpus = domain.Config.MaxVcpus,
+            State = Letters(status.State),
+            CpuSeconds = status.CpuTime.TotalSeconds,
+            Handle = managed.Handle,
+            ConsoleCount = managed.ConsoleCount,
+        };
+    }
+
+    public static V1.DomainOutcome Of(DomainOutcome outcome) => new()
+    {
+        Reason = (V1.DomainOutcome.Types.Reason)outcome.Reason,
+        Destroyed = outcome.Destroyed,
+        Report = outcome.Report,
+    };
+
+    public static V1.DomainEvent Of(DomainHappening happening, long lost) => new()
+    {
+        Kind = happening.Kind switch
+        {
+            DomainEventKind.Created => V1.DomainEvent.Types.Kind.Created,
+            DomainEventKind.Ended => V1.DomainEvent.Types.Kind.Ended,
+            DomainEventKind.Paused => V1.DomainEvent.Types.Kind.Paused,
+            DomainEventKind.Unpaused => V1.DomainEvent.Types.Kind.Unpaused,
+            _ => V1.DomainEvent.Types.Kind.Unknown,
+        },
+        Handle = happening.Handle,
+        Name = happening.Name,
+        Id = happening.Id,
+        TimeUnixMs = happening.Time.ToUnixTimeMilliseconds(),
+        Outcome = happening.Outcome is { } outcome ? Of(outcome) : null,
+        Lost = lost,
+    };
+
+    public static V1.BlockDevice Of(BlockDeviceStatus device) => new()
+    {
+        Number = device.Disk.Disk.Number,
+        Name = device.Disk.Disk.Name,
+        State = device.State,
+        Text = device.Text,
+        EventChannel = device.EventChannel,
+        RingRef = device.RingRef,
+        BackendPath = device.BackendPath,
+        Mode = device.Disk.Access == DiskAccess.ReadOnly ? "r" : "w",
+        Format = device.Disk.Format.ToString().ToLowerInvariant(),
+        Target = device.Disk.Target,
+    };
+
+    public static V1.NetworkInterface Of(NetworkDeviceStatus device) => new()
+    {
+        Index = device.Index,
+        Mac = device.Vif.Mac ?? "",
+        State = device.State,
+        Text = device.Text,
+        EventChannel = device.EventChannel,
+        TxRingRef = device.TxRingRef,
+        RxRingRef = device.RxRingRef,
+        BackendPath = device.BackendPath,
+        Bridge = device.Vif.Bridge ?? "",
+    };
+
+    /// <summary>xm's six columns: running, blocked, paused, shut down, crashed, dying.</summary>
+    public static string Letters(DomainState state)
+    {
+        const string letters = "rbpscd";
+        return string.Concat(letters.Select((letter, bit) => ((int)state & (1 << bit)) != 0 ? letter : '-'));
+    }
+}

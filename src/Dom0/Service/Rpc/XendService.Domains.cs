@@ -1,0 +1,89 @@
+using Grpc.Core;
+using Xen.Contract.V1;
+using Xen.Toolstack;
+
+namespace Xen.Service;
+
+/// <summary>The life of domains.</summary>
+internal sealed partial class XendService
+{
+    public override Task<ListDomainsReply> ListDomains(ListDomainsRequest request, ServerCallContext context)
+    {
+        var reply = new ListDomainsReply();
+        if (request.Domains.Count == 0)
+        {
+            reply.Domains.Add(state.DescribeDom0());
+            reply.Domains.AddRange(state.Domains.Domains.Select(Messages.Of));
+        }
+        else
+        {
+            reply.Domains.AddRange(request.Domains.Select(name => name is "0" or "Domain-0" ? state.DescribeDom0() : Messages.Of(state.Domains.Find(name))));
+        }
+
+        return Task.FromResult(reply);
+    }
+
+    public override Task<CreateDomainReply> CreateDomain(CreateDomainRequest request, ServerCallContext context) => OffPoolAsync(() =>
+    {
+        DomainConfig config = ReadConfig(request, out ConfigFile file);
+        var reply = new CreateDomainReply { Warnings = { file.Warnings } };
+        if (request.DryRun)
+        {
+            reply.Sxp = DomainConfigSxp.Write(config);
+            return reply;
+        }
+
+        ManagedDomain domain = state.Domains.Create(config);
+        state.Log.Write($"domain '{domain.Name}' ({domain.Domain.Id}) created");
+        if (!request.StartPaused)
+            domain.Domain.Unpause();
+        reply.Domain = Messages.Of(domain);
+        return reply;
+    });
+
+    public override async Task<Xen.Contract.V1.DomainOutcome> WaitDomain(WaitDomainRequest request, ServerCallContext context)
+    {
+        using CancellationTokenSource until = Until(context);
+        return Messages.Of(await state.Domains.WaitAsync(request.Handle).WaitAsync(until.Token).ConfigureAwait(false));
+    }
+
+    public override Task<Done> DestroyDomain(DomainRequest request, ServerCallContext context) => OffPoolAsync(() => state.Domains.Find(request.Domain).Domain.Destroy());
+
+    public override Task<Done> PauseDomain(DomainRequest request, ServerCallContext context) => OffPoolAsync(() =>
+    {
+        ManagedDomain domain = state.Domains.Find(request.Domain);
+        domain.Domain.Pause();
+        state.Events.Publish(DomainEventKind.Paused, domain);
+    });
+
+    public override Task<Done> UnpauseDomain(DomainRequest request, ServerCallContext context) => OffPoolAsync(() =>
+    {
+        ManagedDomain domain = state.Domains.Find(request.Domain);
+        domain.Domain.Unpause();
+        state.Events.Publish(DomainEventKind.Unpaused, domain);
+    });
+
+    public override async Task WatchDomains(WatchDomainsRequest request, IServerStreamWriter<DomainEvent> responseStream, ServerCallContext context)
+    {
+        using CancellationTokenSource until = Until(context);
+        using DomainEvents.Subscription events = state.Events.Subscribe();
+
+        // The headers tell the client that from now on it misses nothing.
+        await context.WriteResponseHeadersAsync([]).ConfigureAwait(false);
+        await foreach (DomainHappening happening in events.ReadAllAsync(until.Token).ConfigureAwait(false))
+            await responseStream.WriteAsync(Messages.Of(happening, events.TakeLost()), until.Token).ConfigureAwait(false);
+    }
+
+    private static DomainConfig ReadConfig(CreateDomainRequest request, out ConfigFile file)
+    {
+        try
+        {
+            file = ConfigFile.Parse(request.Config, request.Source, request.Overrides, WorkingFolder(request.WorkingFolder));
+            return DomainConfigReader.Read(file);
+        }
+        catch (ToolstackException fault)
+        {
+            throw new ArgumentException(fault.Message, fault);
+        }
+    }
+}

@@ -1,0 +1,24 @@
+using Xen.Contract;
+
+namespace Xen.Service;
+
+/// <summary>What xend was told when it was started.</summary>
+/// <param name="Paths">Where its files are.</param>
+internal sealed record XendOptions(XenPaths Paths)
+{
+    /// <summary>Guest memory, all domains together. <b>Units</b>: MiB.</summary>
+    public required int MemoryMiB { get; init; }
+
+    /// <summary>Ends by itself when there has been no domain and no client for so long; null: never.</summary>
+    public TimeSpan? IdleExit { get; init; }
+
+    /// <summary>Memory for guests unless told otherwise: what the host has free, but for an eighth. <b>Units</b>: MiB.</summary>
+    public static int PresetMemoryMiB
+    {
+        get
+        {
+            long available = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes >> 20;
+            return (int)Math.Clamp(available - (available / 8), 256, 1 << 20);
+        }
+    }
+}
