@@ -58,9 +58,11 @@ public sealed class ConsoleBackend : IDisposable
             if (_closed)
                 return;
             _closed = true;
-            _events.Dispose();
-            _page.Dispose();
         }
+
+        // Outside of the lock: this waits for a handler that runs, and that one for the lock; then it finds us closed.
+        _events.Dispose();
+        _page.Dispose();
     }
 
     private void Carry()
