@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Sourced by bench/cpu, which sets $top, $work, $cache, $initramfs, $xm_binary, $memory and $patience: the peers that are
-# measured. Each is a process that reads names of rows and answers (bench/programs/cpu-guest): on the host, or in a guest
+# Sourced by bench/cpu after xend.sh, with $top, $work, $cache, $initramfs, $programs, $memory and $patience set: the peers that
+# are measured. Each is a process that reads names of rows and answers (bench/programs/cpu-guest): on the host, or in a guest
 # that stays up between two rows and sleeps meanwhile.
 
 declare -A peer_pid=() peer_in=() peer_out=() peer_began=()
@@ -12,7 +12,7 @@ run_native() {
     PATH=$work/bin exec "$cache/busybox" sh "$top/bench/programs/cpu-guest"
 }
 run_xm() {
-    exec "$xm_binary" create -q -c "$top/examples/debian.cfg" name="bench-cpu-$$" memory="$memory" vcpus="$1" \
+    exec "$programs/xm" create -q -c "$top/examples/debian.cfg" name="bench-cpu-$$" memory="$memory" vcpus="$1" \
         ramdisk="$initramfs" extra="console=hvc0 quiet panic=1 rdinit=/bin/cpu-guest" on_reboot=destroy
 }
 run_qemu() {
@@ -63,6 +63,7 @@ kill_peer() {
     [ -n "$pid" ] || return 0
     unset "peer_pid[$1]"
     kill -- "-$pid" 2>/dev/null || true
+    [ "$1" != xm ] || end_xend
     for ((i = 0; i < 100; i++)); do kill -0 -- "-$pid" 2>/dev/null || break; sleep 0.05; done
     kill -KILL -- "-$pid" 2>/dev/null || true
     for fd in "${peer_in[$1]}" "${peer_out[$1]}"; do exec {fd}>&-; done

@@ -29,7 +29,7 @@ public sealed class DependencyTests
         ],
         ["Xen.Contract"] = [],
         ["Xen.Service"] = ["Xen.Contract", "Xen.Toolstack"],
-        ["Xen.Xm"] = ["Xen.Toolstack"],
+        ["Xen.Xm"] = ["Xen.Contract"],
     };
 
     private static readonly Project[] Projects = [.. Sources.Files("src", "*.csproj").Select(Project.Read)];

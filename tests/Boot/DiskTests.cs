@@ -27,7 +27,9 @@ public sealed class DiskTests
         using GuestSession guest = GuestSession.BootToShell(Kernel, $"disk=['file:{image.Path},xvda,w']", "extra=console=hvc0 nodhcp");
         guest.Run("mkdir -p /m && mount -t ext4 /dev/xvda /m");
         string inside = guest.Run("dd if=/dev/urandom of=/m/data bs=64k count=64 2>/dev/null; sync; sha256sum </m/data")[..64];
-        guest.Kill();
+        guest.KillXend();
+        Assert.Equal(1, guest.WaitForExit());
+        Assert.Contains("xend ended", guest.Errors, StringComparison.Ordinal);
         Assert.Equal(inside, image.HashOf("/data"));
     }
 
@@ -82,7 +84,7 @@ public sealed class DiskTests
         guest.Run("dmesg -n 1");
         Assert.Equal("failed", guest.Run("dd if=/dev/xvda of=/dev/null bs=64k skip=64 count=1 2>/dev/null || echo failed"));
         Assert.Equal("good", guest.Run("dd if=/dev/xvda of=/dev/null bs=64k count=1 2>/dev/null && echo good"));
-        Assert.Contains(image.Path, guest.Xm("dmesg", guest.Name).Out, StringComparison.Ordinal);
+        Assert.Contains(image.Path, guest.Xm("dmesg").Out, StringComparison.Ordinal);
         guest.Type("poweroff\n");
         Assert.Equal(0, guest.WaitForExit());
     }
@@ -110,7 +112,6 @@ public sealed class DiskTests
         Assert.Equal(1, guest.WaitForExit());
         Assert.Contains(named, guest.Errors, StringComparison.Ordinal);
         Assert.Single(guest.Errors.TrimEnd('\n').Split('\n'));
-        string run = Path.Combine(guest.StateFolder, "run");
-        Assert.Empty(Directory.Exists(run) ? Directory.GetFiles(run) : []);
+        guest.AssertNothingRuns();
     }
 }

@@ -30,26 +30,16 @@ internal sealed class GuestSession : IDisposable
     /// <summary>The domain's name; of those that <see cref="Boot(string, string[])"/> made.</summary>
     public string Name { get; private init; } = "";
 
-    /// <summary>The folder with this xm's logs and sockets.</summary>
+    /// <summary>The folder with the logs and sockets of this xm and its xend.</summary>
     public string StateFolder => _state;
 
-    /// <summary>Host processor time of xm so far.</summary>
-    public TimeSpan ProcessorTime
-    {
-        get
-        {
-            _process.Refresh();
-            return _process.TotalProcessorTime;
-        }
-    }
-
-    /// <summary>Memory of xm's process that is in RAM, shared pages included. <b>Units</b>: bytes.</summary>
+    /// <summary>Memory of xend's process that is in RAM, shared pages included. <b>Units</b>: bytes.</summary>
     public long ResidentBytes
     {
         get
         {
-            _process.Refresh();
-            return _process.WorkingSet64;
+            using Process xend = FindXend() ?? throw Failure("no xend runs");
+            return xend.WorkingSet64;
         }
     }
 
@@ -171,7 +161,7 @@ internal sealed class GuestSession : IDisposable
     private GuestException Failure(string what)
     {
         bool ended = _process.HasExited;
-        string vcpus = ended || Name.Length == 0 ? "" : "\n--- debug keys\n" + Xm("debug-keys", "qrd", Name).Out;
+        string vcpus = ended || Name.Length == 0 ? "" : "\n--- debug keys\n" + Xm("debug-keys", "qrd").Out;
         lock (_changed)
             return new GuestException($"{what} ({(ended ? "xm has ended" : "timeout")}).\n{Tail(_output)}\n--- stderr\n{Tail(_errors)}{vcpus}");
     }
@@ -196,11 +186,21 @@ internal sealed class GuestSession : IDisposable
         return output.Replace("\r", "", StringComparison.Ordinal).TrimEnd('\n');
     }
 
-    /// <summary>Ends xm as a power cut would: at once, with nothing said.</summary>
-    public void Kill()
+    /// <summary>Ends xend as a power cut would: at once, with nothing said.</summary>
+    public void KillXend()
     {
-        _process.Kill(entireProcessTree: false);
-        _process.WaitForExit();
+        using Process? xend = FindXend();
+        xend?.Kill();
+        xend?.WaitForExit();
+    }
+
+    /// <summary>Checks that no domain runs and none of its files is left.</summary>
+    public void AssertNothingRuns()
+    {
+        Assert.DoesNotContain(Name, Xm("list").Out, StringComparison.Ordinal);
+        string run = Path.Combine(_state, "run");
+        string[] left = Directory.Exists(run) ? [.. Directory.GetFiles(run).Select(static file => Path.GetFileName(file)!).Order(StringComparer.Ordinal)] : [];
+        Assert.All(left, static file => Assert.Contains(file, new[] { "xend.lock", "xend.socket", "xenstored.socket", "xenstored.socket.lock" }));
     }
 
     /// <summary>Waits for xm to end and for the last of its output, and returns its exit code.</summary>
@@ -225,8 +225,25 @@ internal sealed class GuestSession : IDisposable
             _process.Kill(entireProcessTree: true);
         _process.WaitForExit();
         _process.Dispose();
-        if (_ownsState)
-            Directory.Delete(_state, recursive: true);
+        if (!_ownsState)
+            return;
+        KillXend();
+        Directory.Delete(_state, recursive: true);
+    }
+
+    /// <summary>The xend that holds the lock of this session's folder.</summary>
+    private Process? FindXend()
+    {
+        // Not by File: it would want a lock of its own.
+        string holder = Tool("cat", Path.Combine(_state, "run", "xend.lock")).Out;
+        try
+        {
+            return int.TryParse(holder, System.Globalization.CultureInfo.InvariantCulture, out int id) ? Process.GetProcessById(id) : null;
+        }
+        catch (ArgumentException)
+        {
+            return null;
+        }
     }
 
     private ProcessStartInfo Prepare(string program, IEnumerable<string> arguments)
@@ -248,7 +265,8 @@ internal sealed class GuestSession : IDisposable
         // Root has Xen's own folders, whatever the XDG variables say; these come first for everybody.
         start.Environment["XEN_RUNTIME_DIR"] = Path.Combine(_state, "run");
         start.Environment["XEN_LOG_DIR"] = Path.Combine(_state, "log");
-        start.Environment["XENSTORED_PATH"] = Path.Combine(_state, "run", Name + ".xenstored");
+        start.Environment["XENSTORED_PATH"] = Path.Combine(_state, "run", "xenstored.socket");
+        start.Environment["PATH"] = Repository.XendFolder + ":" + start.Environment["PATH"];
         return start;
     }
 

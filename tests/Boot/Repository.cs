@@ -7,8 +7,12 @@ internal static class Repository
     public static string Root { get; } = FindRoot();
 
     /// <summary>The xm that was built with these tests, the one that people run: a release build compiles it ahead of time.</summary>
-    public static string Xm { get; } = Path.Combine(
-        Root, "src/Dom0/Xm/bin", AppContext.BaseDirectory.Contains("/Debug/", StringComparison.Ordinal) ? "Debug/net10.0/xm" : "Release/net10.0/ready/xm");
+    public static string Xm => IsDebug ? Path.Combine(Root, "src/Dom0/Xm/bin/Debug/net10.0/xm") : Path.Combine(Root, "src/Dom0/bin/ready/xm");
+
+    /// <summary>The folder of its xend. A release has both in one.</summary>
+    public static string XendFolder => Path.Combine(Root, IsDebug ? "src/Dom0/Service/bin/Debug/net10.0" : "src/Dom0/bin/ready");
+
+    private static bool IsDebug => AppContext.BaseDirectory.Contains("/Debug/", StringComparison.Ordinal);
 
     /// <summary>A file that scripts/fetch-guests or scripts/make-initramfs has put into the cache.</summary>
     public static string Cached(string name)

@@ -27,6 +27,9 @@ public sealed record XenPaths(string RuntimeFolder, string LogFolder, IReadOnlyL
     /// <summary>The logs of consoles that are given no other path.</summary>
     public string ConsoleLogFolder => Path.Combine(LogFolder, "console");
 
+    /// <summary>Core dumps that are given no other path.</summary>
+    public string DumpFolder { get; init; } = Path.Combine(LogFolder, "dump");
+
     /// <summary>The folders of the user who runs us. XEN_RUNTIME_DIR and XEN_LOG_DIR, where set, come before all rules.</summary>
     public static XenPaths ForUser()
     {
@@ -39,6 +42,7 @@ public sealed record XenPaths(string RuntimeFolder, string LogFolder, IReadOnlyL
         string config = Path.Combine(Variable("XDG_CONFIG_HOME") ?? Path.Combine(home, ".config"), "xen");
         return new XenPaths(Variable("XEN_RUNTIME_DIR") ?? runtime, Variable("XEN_LOG_DIR") ?? log, root ? ["/etc/xen"] : [config, "/etc/xen"])
         {
+            DumpFolder = Variable("XEN_LOG_DIR") is { } folder ? Path.Combine(folder, "dump") : root ? "/var/lib/xen/dump" : Path.Combine(Path.GetDirectoryName(log)!, "dump"),
             DefaultStoreSocket = root && Variable("XEN_RUNTIME_DIR") is null ? "/run/xenstored/socket" : null,
         };
     }

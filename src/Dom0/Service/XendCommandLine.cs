@@ -72,14 +72,13 @@ internal sealed class XendCommandLine
             IdleExit = parsed.GetValue(_idleExit) is { } seconds ? TimeSpan.FromSeconds(seconds) : null,
         };
         using var signals = new StopSignals();
-        XendHost host = await XendHost.StartAsync(options, detached ? null : _error).ConfigureAwait(false);
+        XendHost host = await XendHost.StartAsync(options, LocalToolstack.Start, detached ? null : _error).ConfigureAwait(false);
         await using (host.ConfigureAwait(false))
         {
             if (detached)
                 Detachment.ReportReady();
             SystemdNotify.Send("READY=1");
             await host.RunAsync(signals).ConfigureAwait(false);
-            SystemdNotify.Send("STOPPING=1");
         }
 
         return Ok;

@@ -44,15 +44,49 @@ internal sealed class XendState
     /// <summary>Says that xend shall end.</summary>
     public void RequestStop(string reason) => _stopRequested.TrySetResult(reason);
 
-    /// <summary>Ends all domains; no more are created from now on.</summary>
+    /// <summary>Has all domains shut down, the youngest first to be asked; no more are created from now on.</summary>
     /// <param name="patience">How long they may take before they are destroyed; null: <see cref="PresetPatience"/>.</param>
     /// <param name="cancellation">Ends the wait; they stay asked.</param>
     public async Task ShutDownDomainsAsync(TimeSpan? patience, CancellationToken cancellation)
     {
         Domains.Close();
-        foreach (ManagedDomain domain in Domains.Domains)
-            domain.Domain.Destroy();
-        await Task.WhenAll(Domains.Domains.Select(static domain => domain.Domain.Completion)).WaitAsync(patience ?? PresetPatience, cancellation).ConfigureAwait(false);
+        IReadOnlyList<ManagedDomain> all = Domains.Domains;
+        foreach (ManagedDomain managed in all.Reverse())
+            AskOrDestroy(managed);
+        Task ended = Task.WhenAll(all.Select(static managed => managed.Domain.Completion));
+        try
+        {
+            await ended.WaitAsync(patience ?? PresetPatience, cancellation).ConfigureAwait(false);
+        }
+        catch (TimeoutException)
+        {
+            foreach (ManagedDomain managed in all.Where(static managed => !managed.Domain.Completion.IsCompleted))
+            {
+                Log.Write($"domain '{managed.Name}' has not shut down in time, and is destroyed");
+                managed.Domain.Destroy();
+            }
+
+            await ended.WaitAsync(cancellation).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>A guest that is paused or has stopped would not hear it; one that restarts for it does so no more.</summary>
+    private static void AskOrDestroy(ManagedDomain managed)
+    {
+        try
+        {
+            if (!managed.Domain.Status.State.HasFlag(DomainState.Paused))
+            {
+                managed.Domain.RequestShutdown(ShutdownRequest.Poweroff);
+                return;
+            }
+        }
+        catch (ToolstackException)
+        {
+            // It has ended already, or is about to.
+        }
+
+        managed.Domain.Destroy();
     }
 
     /// <summary>Domain 0, as <c>xm list</c> shows it: this process.</summary>
@@ -69,6 +103,9 @@ internal sealed class XendState
             OnlineVcpus = machine.PhysicalCpus,
             MaxVcpus = machine.PhysicalCpus,
             State = "r-----",
+            StateText = "running",
+            StartedUnixMs = Started.ToUnixTimeMilliseconds(),
+            Weight = 256,
             CpuSeconds = Environment.CpuUsage.TotalTime.TotalSeconds,
         };
     }

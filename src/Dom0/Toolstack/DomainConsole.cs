@@ -7,11 +7,16 @@ namespace Xen.Toolstack;
 public sealed class DomainConsole : IDomainConsole, IDisposable
 {
     private readonly ConsolePipe _pipe;
+    private readonly ConsoleLog? _log;
     private ConsoleBackend? _backend;
     private int _isTaken;
 
     /// <param name="log">Where output is also written, or null; owned from now on.</param>
-    public DomainConsole(ConsoleLog? log = null) => _pipe = new ConsolePipe(log);
+    public DomainConsole(ConsoleLog? log = null)
+    {
+        _log = log;
+        _pipe = new ConsolePipe(log);
+    }
 
     /// <summary>Told when a guest broke its console's ring: the reason.</summary>
     public event Action<string>? Faulted;
@@ -21,6 +26,10 @@ public sealed class DomainConsole : IDomainConsole, IDisposable
 
     /// <inheritdoc/>
     public IDisposable? TryTake() => Interlocked.Exchange(ref _isTaken, 1) == 0 ? new Hold(this) : null;
+
+    /// <summary>Moves its log, if it has one, to another path.</summary>
+    /// <returns>Null, or why it stays where it is: a sentence.</returns>
+    public string? MoveLog(string path) => _log?.MoveTo(path);
 
     /// <summary>Connects the console to a new domain's page and event channel; both are owned from now on. Detaches first.</summary>
     public void Attach(ISharedPage page, IEventPort events)

@@ -14,6 +14,7 @@ public interface IToolstack : IDisposable
     IReadOnlyList<IRunningDomain> Domains { get; }
 
     /// <summary>Builds a domain from its configuration. It is paused: <see cref="IRunningDomain.Unpause"/> starts it.</summary>
+    /// <remarks>Several may be built at the same time. What it needs of the machine's memory is its own from the beginning, or nothing is begun.</remarks>
     /// <exception cref="ToolstackException">The kernel cannot be loaded, memory is short, the name is taken...: file, cause and remedy.</exception>
     IRunningDomain CreateDomain(DomainConfig config);
 
@@ -32,46 +33,6 @@ public interface IToolstack : IDisposable
 
     /// <summary>Told each line that the hypervisor logs, on the thread that logs it; handlers must be quick.</summary>
     event Action<string>? LogWritten;
-}
-
-/// <summary>
-/// A domain as its creator sees it: one life from creation until its last shutdown. A restart (on_reboot, on_crash)
-/// gives it a new number and new memory; name, console and this object stay.
-/// </summary>
-public interface IRunningDomain : IDisposable
-{
-    /// <summary>The number it has now.</summary>
-    int Id { get; }
-
-    /// <summary>What it was built from.</summary>
-    DomainConfig Config { get; }
-
-    /// <summary>How it stands at this moment, for <c>xm list</c>.</summary>
-    DomainStatus Status { get; }
-
-    /// <summary>The PV console that it starts with: number 0.</summary>
-    IDomainConsole Console => Consoles[0];
-
-    /// <summary>All its PV consoles by number; at least one.</summary>
-    IReadOnlyList<IDomainConsole> Consoles { get; }
-
-    /// <summary>Its block devices and network interfaces.</summary>
-    IDomainDevices Devices { get; }
-
-    /// <summary>Completes when the domain is gone and will not be restarted. Never faults.</summary>
-    Task<DomainOutcome> Completion { get; }
-
-    /// <summary>Stops its vCPUs; pauses nest.</summary>
-    void Pause();
-
-    /// <summary>Undoes one pause; also starts a new domain.</summary>
-    void Unpause();
-
-    /// <summary>Ends the domain at once; its <c>on_</c> actions do not apply. Does nothing if it has ended.</summary>
-    void Destroy();
-
-    /// <summary>Its counters as text, one <c>name value</c> per line: hypercalls, exits, faults, emulated instructions.</summary>
-    string DescribeCounters();
 }
 
 /// <summary>The host's end of a domain's console.</summary>
@@ -93,64 +54,26 @@ public interface IConsoleStream
     ValueTask WriteAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancellation);
 }
 
-/// <summary>Why a guest stopped. <b>Source</b>: sched.h, SHUTDOWN_.</summary>
-public enum ShutdownReason
-{
-    Poweroff = 0,
-    Reboot = 1,
-    Suspend = 2,
-    Crash = 3,
-    Watchdog = 4,
-    SoftReset = 5,
-}
-
 /// <summary>What a machine is made for.</summary>
-/// <param name="GuestMemoryMiB">Guest memory that it must have room for, all domains together. <b>Units</b>: MiB.</param>
-/// <param name="CpuEngine">Name of the CPU engine: <see cref="DomainConfig.CpuEngine"/>.</param>
-public sealed record MachineOptions(int GuestMemoryMiB, string CpuEngine)
+/// <param name="GuestMemoryMiB">Memory that all its domains together may have. It costs the host nothing before a domain writes to it. <b>Units</b>: MiB.</param>
+public sealed record MachineOptions(int GuestMemoryMiB)
 {
-    /// <summary>Memory that each vCPU's engine may have for translated code: <see cref="DomainConfig.CodeCacheMiB"/>. <b>Units</b>: MiB.</summary>
-    public int CodeCacheMiB { get; init; } = DomainConfig.PresetCodeCacheMiB;
-
     /// <summary>Where the switches of bridges meet those of other machines of the user: a folder of his own. Null: nowhere.</summary>
     public string? TrunkFolder { get; init; }
 
     /// <summary>Where the logs of consoles are that are given no path. Null: such a console is refused.</summary>
     public string? ConsoleLogFolder { get; init; }
-}
 
-/// <summary>How a domain's life ended.</summary>
-/// <param name="Reason">The reason of its last shutdown; <see cref="ShutdownReason.Poweroff"/> if it was destroyed.</param>
-/// <param name="Destroyed">It was ended from outside.</param>
-/// <param name="Report">For a crash: reason, registers and the last trace events, lines for a person; else empty.</param>
-public sealed record DomainOutcome(ShutdownReason Reason, bool Destroyed, string Report);
-
-/// <summary>One line of <c>xm list</c>.</summary>
-/// <param name="MemoryMiB">Memory that the domain owns. <b>Units</b>: MiB.</param>
-/// <param name="OnlineVcpus">vCPUs that are up.</param>
-/// <param name="State">What it is doing.</param>
-/// <param name="CpuTime">Time its vCPUs have run, summed.</param>
-public sealed record DomainStatus(int MemoryMiB, int OnlineVcpus, DomainState State, TimeSpan CpuTime);
-
-/// <summary>The state columns of <c>xm list</c>: r b p s c d, several may be set.</summary>
-[Flags]
-public enum DomainState
-{
-    None = 0,
-    Running = 1,
-    Blocked = 2,
-    Paused = 4,
-    Shutdown = 8,
-    Crashed = 16,
-    Dying = 32,
+    /// <summary>Where core dumps are that are given no path, such as those of coredump-restart; made when the first is written. Null: there are none.</summary>
+    public string? CoreDumpFolder { get; init; }
 }
 
 /// <summary>What <c>xm info</c> prints about the machine beyond what the host says of itself.</summary>
 /// <param name="TotalMemoryMiB">Machine memory. <b>Units</b>: MiB.</param>
-/// <param name="FreeMemoryMiB">Memory no domain owns. <b>Units</b>: MiB.</param>
+/// <param name="FreeMemoryMiB">Memory that new domains can have. <b>Units</b>: MiB.</param>
 /// <param name="PhysicalCpus">Host threads that run vCPUs.</param>
 /// <param name="CpuKhz">Frequency of the guests' TSC. <b>Units</b>: kHz.</param>
-/// <param name="CpuEngine">Name of the CPU engine.</param>
+/// <param name="CpuEngine">Name of the CPU engine of domains that choose none.</param>
 /// <param name="Scheduler">Name of the scheduler.</param>
 public sealed record MachineInfo(int TotalMemoryMiB, int FreeMemoryMiB, int PhysicalCpus, long CpuKhz, string CpuEngine, string Scheduler);
 

@@ -6,6 +6,9 @@ internal static class ExitCode
     public const int Ok = 0;
     public const int Failed = 1;
     public const int Usage = 2;
+
+    /// <summary>Told to stop, by SIGTERM or what stands for it.</summary>
+    public const int Interrupted = 128 + 15;
 }
 
 /// <summary>The command line is wrong: one sentence for a person, and exit status 2.</summary>

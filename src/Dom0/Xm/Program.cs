@@ -1,5 +1,5 @@
 using System.Text;
-using Xen.Toolstack;
+using Xen.Contract;
 using Xen.Xm;
 
 // Streams of our own: System.Console would edit lines on a terminal, and hide that nobody reads any more.
@@ -12,7 +12,7 @@ XmContext context = new()
     Out = new StreamWriter(output, text) { AutoFlush = true },
     Error = new StreamWriter(error, text) { AutoFlush = true },
     Terminal = PosixTerminal.OnStandardInput(),
-    Paths = XmPaths.ForUser(),
-    StartMachine = LocalToolstack.Start,
+    Paths = XenPaths.ForUser(),
+    StartService = static stop => XendLauncher.StartAsync(XendLauncher.Program, [XendLauncher.IdleExitOption], stop),
 };
 return await new XmCommandLine(context).RunAsync(args).ConfigureAwait(false);

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.CommandLine.Invocation;
-using Xen.Toolstack;
 
 namespace Xen.Xm;
 
@@ -18,8 +17,15 @@ internal sealed class XmCommandLine
     {
         _context = context;
         _root = new RootCommand("Create and manage Xen domains.") { new CreateCommand(context).Build(), new ConsoleCommand(context).Build() };
-        foreach (Command command in new DomainCommands(context).Build().Concat(new DeviceCommands(context).Build()).Concat(new HostCommands(context).Build()))
+        foreach (Command command in (IEnumerable<Command>)
+        [
+            .. new DomainCommands(context).Build(), .. new ShutdownCommands(context).Build(), .. new ControlCommands(context).Build(),
+            .. new ListingCommands(context).Build(), .. new DeviceCommands(context).Build(), .. new HostCommands(context).Build(),
+        ])
+        {
             _root.Add(command);
+        }
+
         _root.Add(BuildHelp());
     }
 
@@ -42,10 +48,14 @@ internal sealed class XmCommandLine
             _context.Say(e.Message);
             return ExitCode.Usage;
         }
-        catch (ToolstackException e)
+        catch (XmException e)
         {
             _context.Say(e.Message);
             return ExitCode.Failed;
+        }
+        catch (OperationCanceledException)
+        {
+            return ExitCode.Interrupted;
         }
         catch (IOException e)
         {

@@ -1,8 +1,8 @@
-using Xen.Toolstack;
+using Xen.Contract;
 
 namespace Xen.Xm;
 
-/// <summary>What a command has to do with the world: streams, terminal, folders, and the machine that it can start. Tests give another.</summary>
+/// <summary>What a command has to do with the world: streams, terminal, folders, and how a xend is started. Tests give another.</summary>
 internal sealed record XmContext
 {
     /// <summary>What is typed, or piped in.</summary>
@@ -20,10 +20,10 @@ internal sealed record XmContext
     /// <summary>The terminal behind <see cref="Input"/>, or null if that is a pipe or a file.</summary>
     public ITerminal? Terminal { get; init; }
 
-    public required XmPaths Paths { get; init; }
+    public required XenPaths Paths { get; init; }
 
-    /// <summary>Starts a machine inside this process.</summary>
-    public required Func<MachineOptions, IToolstack> StartMachine { get; init; }
+    /// <summary>Starts a xend that outlives this command; completes when it answers. Fails with an <see cref="IOException"/> that says what it said.</summary>
+    public required Func<CancellationToken, Task> StartService { get; init; }
 
     /// <summary>Ends what runs, as SIGTERM does.</summary>
     public CancellationToken Stop { get; init; }

@@ -18,7 +18,7 @@ public sealed class ConsoleLog : IDisposable
     internal static readonly TimeSpan Pause = TimeSpan.FromSeconds(5);
 
     private readonly Lock _lock = new();
-    private readonly string _path;
+    private string _path;
     private readonly long _mostBytes;
     private readonly Action<string>? _told;
     private readonly TimeProvider _clock;
@@ -70,6 +70,28 @@ public sealed class ConsoleLog : IDisposable
 
         if (sentence is not null)
             _told?.Invoke(sentence);
+    }
+
+    /// <summary>Gives the log another path; what it has goes with it. A log that is there already is replaced.</summary>
+    /// <returns>Null, or why it stays where it is: a sentence.</returns>
+    public string? MoveTo(string path)
+    {
+        lock (_lock)
+        {
+            try
+            {
+                string old = _path;
+                File.Move(old, path, overwrite: true);
+                _path = path;
+                if (File.Exists(old + ".1"))
+                    File.Move(old + ".1", path + ".1", overwrite: true);
+                return null;
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                return $"the console's log {_path} cannot become {path}: {e.Message} It goes on where it is.";
+            }
+        }
     }
 
     public void Dispose()

@@ -41,10 +41,19 @@ public sealed partial class Machine
             domain = null;
             if (!TryTakeDomId(out DomId id) || !TryAllocateShared(id, out Mfn sharedInfo))
                 return false;
-            domain = new Domain(this, id, settings, sharedInfo)
+            try
             {
-                Handle = settings.Handle, MaxPages = settings.MaxPages, Events = { MaxPort = settings.MaxEventChannels },
-            };
+                domain = new Domain(this, id, settings, sharedInfo)
+                {
+                    Handle = settings.Handle, MaxPages = settings.MaxPages, Events = { MaxPort = settings.MaxEventChannels },
+                };
+            }
+            catch
+            {
+                FreeShared(sharedInfo);
+                throw;
+            }
+
             domain.PublishWallClock();
             foreach (Vcpu vcpu in domain.Vcpus)
             {

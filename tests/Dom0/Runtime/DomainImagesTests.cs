@@ -7,7 +7,7 @@ namespace Xen.Dom0.Tests.Runtime;
 public sealed class DomainImagesTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("xen-domain-").FullName;
-    private readonly LocalToolstack _toolstack = LocalToolstack.Start(new MachineOptions(64, "interpreter"));
+    private readonly LocalToolstack _toolstack = LocalToolstack.Start(new MachineOptions(64));
 
     public void Dispose()
     {
@@ -43,7 +43,7 @@ public sealed class DomainImagesTests : IDisposable
     private DomainConfig Config(string kernel, string? ramdisk) => new()
     {
         Name = "guest", Kernel = Path.Combine(_folder, kernel), Ramdisk = ramdisk is null ? null : Path.Combine(_folder, ramdisk),
-        MemoryMiB = 64, MaxMemoryMiB = 64, Vcpus = 1, MaxVcpus = 1,
+        CpuEngine = "interpreter", MemoryMiB = 64, MaxMemoryMiB = 64, Vcpus = 1, MaxVcpus = 1,
     };
 
     private void Put(string name, byte[] content) => File.WriteAllBytes(Path.Combine(_folder, name), content);

@@ -3,6 +3,7 @@ using Xen.Contract;
 using Xen.Contract.V1;
 using Xen.GuestKit.Assembly;
 using Xen.Service;
+using Xen.Toolstack;
 
 namespace Xen.Dom0.Tests.Service;
 
@@ -34,7 +35,7 @@ internal sealed class RunningXend : IAsyncDisposable
     }
 
     public static Task<XendHost> StartIn(string folder, int memoryMiB = 256) =>
-        XendHost.StartAsync(new XendOptions(PathsIn(folder)) { MemoryMiB = memoryMiB }, watched: null);
+        XendHost.StartAsync(new XendOptions(PathsIn(folder)) { MemoryMiB = memoryMiB }, LocalToolstack.Start, watched: null);
 
     /// <summary>Another client.</summary>
     public async Task<XendConnection> ConnectAsync() => (await XendConnection.TryOpenAsync(Paths.ServiceSocket, CancellationToken.None))!;

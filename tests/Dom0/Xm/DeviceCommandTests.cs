@@ -9,7 +9,7 @@ public sealed class DeviceCommandTests
     public async Task Block_AttachListDetach()
     {
         using XmRun xm = new();
-        Task<int> run = await StartAsync(xm);
+        Assert.Equal(0, await xm.RunAsync("create", xm.Config));
         Assert.Equal((0, "", ""), await xm.AskAsync("block-attach", "guest", "file:/i/data.img", "xvdb", "w"));
         Assert.Equal((0, "", ""), await xm.AskAsync("block-attach", "guest", "file:/i/cd.iso,xvdc:cdrom,r"));
         Assert.Equal(
@@ -26,14 +26,13 @@ public sealed class DeviceCommandTests
         Assert.Equal((0, "", ""), await xm.AskAsync("block-detach", "guest", "xvdb"));
         Assert.Equal((0, "", ""), await xm.AskAsync("block-detach", "guest", "xvdc", "-f"));
         Assert.Equal(["xvdb False", "xvdc True"], ((FakeDevices)xm.Machine.Domain!.Devices).Calls);
-        await EndAsync(xm, run);
     }
 
     [Fact]
     public async Task Network_AttachListDetach()
     {
         using XmRun xm = new();
-        Task<int> run = await StartAsync(xm);
+        Assert.Equal(0, await xm.RunAsync("create", xm.Config));
         Assert.Equal((0, "", ""), await xm.AskAsync("network-attach", "guest", "bridge=lan0", "mac=00:16:3e:01:02:03"));
         Assert.Equal(
             """
@@ -43,7 +42,6 @@ public sealed class DeviceCommandTests
             """,
             (await xm.AskAsync("network-list", "guest")).Out);
         Assert.Equal((0, "", ""), await xm.AskAsync("network-detach", "guest", "0"));
-        await EndAsync(xm, run);
     }
 
     [Theory]
@@ -57,24 +55,10 @@ public sealed class DeviceCommandTests
     public async Task Wrong_OneSentence(int expected, string sentence, params string[] arguments)
     {
         using XmRun xm = new();
-        Task<int> run = await StartAsync(xm);
+        Assert.Equal(0, await xm.RunAsync("create", xm.Config));
         (int code, string output, string error) = await xm.AskAsync(arguments);
         Assert.Equal((expected, ""), (code, output));
         Assert.Contains(sentence, error, StringComparison.Ordinal);
         Assert.Single(error.TrimEnd('\n').Split('\n'));
-        await EndAsync(xm, run);
-    }
-
-    private static async Task<Task<int>> StartAsync(XmRun xm)
-    {
-        Task<int> run = xm.RunAsync("create", xm.Config);
-        await CreateCommandTests.Eventually(() => File.Exists(xm.Paths.SocketOf("guest")) && xm.Machine.Domain is not null);
-        return run;
-    }
-
-    private static async Task EndAsync(XmRun xm, Task<int> run)
-    {
-        await xm.AskAsync("destroy", "guest");
-        await run;
     }
 }

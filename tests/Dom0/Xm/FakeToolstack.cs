@@ -31,6 +31,8 @@ internal sealed class FakeToolstack : IToolstack
     {
         if (Refusal is not null)
             throw new ToolstackException(Refusal);
+        if (Domain is { Completion.IsCompleted: false } before && before.Config.Name == config.Name)
+            throw new ToolstackException($"a domain named '{config.Name}' exists already: choose another name=.");
         WriteLog($"d1 created: {config.Name}");
         return Domain = new FakeDomain(config, Guest);
     }
@@ -57,11 +59,13 @@ internal sealed class FakeToolstack : IToolstack
 }
 
 /// <summary>A domain that is consoles and a state.</summary>
-internal sealed class FakeDomain(DomainConfig config, Action<FakeDomain> guest) : IRunningDomain
+internal sealed partial class FakeDomain(DomainConfig config, Action<FakeDomain> guest) : IRunningDomain
 {
     private readonly TaskCompletionSource<DomainOutcome> _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly FakeConsole[] _consoles = [.. config.Consoles.Select(static _ => new FakeConsole())];
     private int _pauses = 1;
+
+    public event Action? Restarted;
 
     public Channel<string> Typed => _consoles[0].Typed;
 

@@ -1,27 +1,29 @@
 using System.IO.Pipelines;
 using System.Text;
-using Xen.Toolstack;
+using Xen.Contract;
+using Xen.Service;
 using Xen.Xm;
 
 namespace Xen.Dom0.Tests.Xm;
 
-/// <summary>Runs xm's commands in this process, with folders, streams and a machine of the test's own.</summary>
+/// <summary>Runs xm's commands in this process, and the xend that they start, with folders, streams and a machine of the test's own.</summary>
 internal sealed class XmRun : IDisposable
 {
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("xen-xm-");
     private readonly CancellationTokenSource _stop = new();
+    private XendHost? _xend;
 
     public XmRun()
     {
         File.WriteAllText(Path.Combine(_folder.FullName, "vmlinuz"), "kernel");
         Config = Path.Combine(_folder.FullName, "guest.cfg");
         File.WriteAllText(Config, "name = 'guest'\nkernel = 'vmlinuz'\nmemory = 256\nvcpus = 2\n");
-        Paths = new XmPaths(Path.Combine(_folder.FullName, "run"), Path.Combine(_folder.FullName, "log"), [_folder.FullName]);
+        Paths = new XenPaths(Path.Combine(_folder.FullName, "run"), Path.Combine(_folder.FullName, "log"), [_folder.FullName]);
     }
 
     public string Config { get; }
 
-    public XmPaths Paths { get; init; }
+    public XenPaths Paths { get; init; }
 
     public FakeToolstack Machine { get; init; } = new();
 
@@ -50,7 +52,7 @@ internal sealed class XmRun : IDisposable
         Error = Error,
         Terminal = Terminal,
         Paths = Paths,
-        StartMachine = _ => Machine,
+        StartService = StartServiceAsync,
         Stop = _stop.Token,
     }).RunAsync(arguments);
 
@@ -65,19 +67,19 @@ internal sealed class XmRun : IDisposable
             Out = output,
             Error = error,
             Paths = Paths,
-            StartMachine = _ => throw new ToolstackException("this command needs no machine"),
+            StartService = StartServiceAsync,
         }).RunAsync(arguments);
         return (code, output.ToString(), error.ToString());
     }
 
-    /// <summary>Files left in the runtime folder.</summary>
-    public string[] Leftovers => Directory.Exists(Paths.RuntimeFolder) ? Directory.GetFileSystemEntries(Paths.RuntimeFolder) : [];
-
     public void Dispose()
     {
+        _xend?.DisposeAsync().AsTask().GetAwaiter().GetResult();
         _stop.Dispose();
         _folder.Delete(recursive: true);
     }
+
+    private async Task StartServiceAsync(CancellationToken stop) => _xend = await XendHost.StartAsync(new XendOptions(Paths) { MemoryMiB = 1024 }, _ => Machine, watched: null);
 }
 
 /// <summary>A terminal that counts.</summary>

@@ -10,6 +10,7 @@ internal enum DomainEventKind
     Ended,
     Paused,
     Unpaused,
+    Restarted,
 }
 
 /// <summary>Something that has happened to a domain.</summary>

@@ -72,6 +72,7 @@ internal sealed class DomainRegistry : IAsyncDisposable
             }
 
             _events.Publish(DomainEventKind.Created, managed);
+            domain.Restarted += () => _events.Publish(DomainEventKind.Restarted, managed);
             Retire(managed);
             return managed;
         }

@@ -3,7 +3,6 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging;
 using Xen.Toolstack;
 
 namespace Xen.Service;
@@ -24,7 +23,7 @@ internal sealed class XendHost : IAsyncDisposable
     private static readonly TimeSpan LastCalls = TimeSpan.FromSeconds(5);
 
     private readonly ServiceLock _lock;
-    private readonly LocalToolstack _toolstack;
+    private readonly IToolstack _toolstack;
     private readonly HypervisorLogFile _hypervisorLog;
     private readonly XendState _state;
     private readonly XendLog _log;
@@ -32,14 +31,15 @@ internal sealed class XendHost : IAsyncDisposable
     private readonly IdleWatch _idle;
     private WebApplication? _web;
 
-    private XendHost(XendOptions options, XendLog log, ServiceLock serviceLock)
+    private XendHost(XendOptions options, XendLog log, ServiceLock serviceLock, Func<MachineOptions, IToolstack> startMachine)
     {
         _log = log;
         _lock = serviceLock;
-        _toolstack = LocalToolstack.Start(new MachineOptions(options.MemoryMiB, HostEngine.Name)
+        _toolstack = startMachine(new MachineOptions(options.MemoryMiB)
         {
             TrunkFolder = options.Paths.RuntimeFolder,
             ConsoleLogFolder = options.Paths.ConsoleLogFolder,
+            CoreDumpFolder = options.Paths.DumpFolder,
         });
         _hypervisorLog = new HypervisorLogFile(_toolstack, options.Paths.HypervisorLog);
         _state = new XendState(options.Paths, _toolstack, log, _stopping.Token);
@@ -48,8 +48,11 @@ internal sealed class XendHost : IAsyncDisposable
     }
 
     /// <summary>Starts: when this returns, clients are answered.</summary>
+    /// <param name="options">What it was told.</param>
+    /// <param name="startMachine">Makes the machine.</param>
+    /// <param name="watched">Where it says what happens, beside its log.</param>
     /// <exception cref="ToolstackException">Another xend runs, a folder or socket cannot be used, or the host has no room for a machine.</exception>
-    public static async Task<XendHost> StartAsync(XendOptions options, TextWriter? watched)
+    public static async Task<XendHost> StartAsync(XendOptions options, Func<MachineOptions, IToolstack> startMachine, TextWriter? watched)
     {
         PrivateFolder.Make(options.Paths.RuntimeFolder, "XEN_RUNTIME_DIR");
         ServiceLock serviceLock = ServiceLock.Take(options.Paths.ServiceLock);
@@ -60,7 +63,7 @@ internal sealed class XendHost : IAsyncDisposable
             var log = new XendLog(new LogFile(options.Paths.ServiceLog), watched);
             if (serviceLock.DiedHolder is { } died)
                 log.Write(string.Create(CultureInfo.InvariantCulture, $"the xend before (process {died}) did not end by itself: its domains ended as by a power cut"));
-            host = new XendHost(options, log, serviceLock);
+            host = new XendHost(options, log, serviceLock, startMachine);
             host.OfferStore();
             await host.ListenAsync(options.Paths.ServiceSocket).ConfigureAwait(false);
             log.Write(string.Create(CultureInfo.InvariantCulture, $"started, process {Environment.ProcessId}, {options.MemoryMiB} MiB for guests"));
@@ -90,6 +93,7 @@ internal sealed class XendHost : IAsyncDisposable
         }
 
         _log.Write($"stopping: {reason}");
+        SystemdNotify.Send("STOPPING=1");
         try
         {
             await _state.ShutDownDomainsAsync(patience: null, signals.AtOnce).ConfigureAwait(false);
@@ -124,8 +128,8 @@ internal sealed class XendHost : IAsyncDisposable
 
     private async Task ListenAsync(string socket)
     {
-        WebApplicationBuilder builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { Args = [], ContentRootPath = "/" });
-        builder.Logging.ClearProviders();
+        // Nothing but what is named here: the other builders watch folders for configuration files.
+        WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
         builder.Services.AddSingleton(_state);
         builder.Services.AddSingleton(_log);
         builder.Services.AddSingleton<Microsoft.Extensions.Hosting.IHostLifetime, OwnLifetime>();
@@ -134,6 +138,8 @@ internal sealed class XendHost : IAsyncDisposable
             options.MaxReceiveMessageSize = MostRequestBytes;
             options.Interceptors.Add<FaultInterceptor>();
         });
+        builder.Services.AddRouting();
+        builder.WebHost.UseKestrelCore();
         builder.WebHost.ConfigureKestrel(server =>
         {
             server.AddServerHeader = false;

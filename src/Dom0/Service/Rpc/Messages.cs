@@ -10,6 +10,7 @@ internal static class Messages
     {
         IRunningDomain domain = managed.Domain;
         DomainStatus status = domain.Status;
+        DomainShare share = domain.Share;
         return new V1.Domain
         {
             Id = domain.Id,
@@ -23,6 +24,10 @@ internal static class Messages
             CpuSeconds = status.CpuTime.TotalSeconds,
             Handle = managed.Handle,
             ConsoleCount = managed.ConsoleCount,
+            StartedUnixMs = domain.StartTime.ToUnixTimeMilliseconds(),
+            StateText = status.StateText,
+            Weight = share.Weight,
+            Cap = share.Cap,
         };
     }
 
@@ -40,6 +45,7 @@ internal static class Messages
             DomainEventKind.Created => V1.DomainEvent.Types.Kind.Created,
             DomainEventKind.Ended => V1.DomainEvent.Types.Kind.Ended,
             DomainEventKind.Paused => V1.DomainEvent.Types.Kind.Paused,
+            DomainEventKind.Restarted => V1.DomainEvent.Types.Kind.Restarted,
             DomainEventKind.Unpaused => V1.DomainEvent.Types.Kind.Unpaused,
             _ => V1.DomainEvent.Types.Kind.Unknown,
         },
@@ -77,6 +83,19 @@ internal static class Messages
         BackendPath = device.BackendPath,
         Bridge = device.Vif.Bridge ?? "",
     };
+
+    public static V1.DomainVcpus VcpusOf(ManagedDomain managed)
+    {
+        var all = new V1.DomainVcpus { Name = managed.Name, Id = managed.Domain.Id };
+        foreach (VcpuStatus vcpu in managed.Domain.Vcpus)
+        {
+            var one = new V1.Vcpu { Number = vcpu.Number, Cpu = vcpu.Cpu ?? -1, State = vcpu.Letters, CpuSeconds = vcpu.CpuTime.TotalSeconds };
+            one.Affinity.AddRange(vcpu.Affinity ?? []);
+            all.Vcpus.Add(one);
+        }
+
+        return all;
+    }
 
     /// <summary>xm's six columns: running, blocked, paused, shut down, crashed, dying.</summary>
     public static string Letters(DomainState state)

@@ -17,9 +17,9 @@ internal sealed partial class XendService
         ConsoleHub hub = state.Domains.Find(open.Domain).Console(open.Number);
         using ConsoleReader reader = hub.Join(history: !open.SkipHistory);
 
-        // The headers tell the client that it is there.
-        await context.WriteResponseHeadersAsync([]).ConfigureAwait(false);
-        Task typing = CarryInputAsync(requestStream, hub, until.Token);
+        // Tells the client that it is there.
+        await responseStream.WriteAsync(new ConsoleOutput(), until.Token).ConfigureAwait(false);
+        Task<bool> typing = CarryInputAsync(requestStream, hub, until);
         try
         {
             byte[] buffer = new byte[ConsoleBufferBytes];
@@ -31,6 +31,10 @@ internal sealed partial class XendService
                 await responseStream.WriteAsync(new ConsoleOutput { Data = ByteString.CopyFrom(buffer, 0, count), Lost = lost }, until.Token).ConfigureAwait(false);
             }
         }
+        catch (OperationCanceledException) when (typing.IsCompletedSuccessfully && typing.Result)
+        {
+            // The client has said that it leaves.
+        }
         finally
         {
             await until.CancelAsync().ConfigureAwait(false);
@@ -38,18 +42,23 @@ internal sealed partial class XendService
         }
     }
 
-    private static async Task CarryInputAsync(IAsyncStreamReader<ConsoleInput> input, ConsoleHub hub, CancellationToken stop)
+    /// <returns>Whether the client has completed its stream: it leaves, and all that it typed is on its way.</returns>
+    private static async Task<bool> CarryInputAsync(IAsyncStreamReader<ConsoleInput> input, ConsoleHub hub, CancellationTokenSource until)
     {
+        CancellationToken stop = until.Token;
         try
         {
             if (input.Current.Data.Length > 0)
                 await hub.TypeAsync(input.Current.Data.Memory, stop).ConfigureAwait(false);
             while (await input.MoveNext(stop).ConfigureAwait(false))
                 await hub.TypeAsync(input.Current.Data.Memory, stop).ConfigureAwait(false);
+            until.CancelAfter(TimeSpan.Zero);
+            return true;
         }
         catch (Exception e) when (e is OperationCanceledException or IOException or RpcException or InvalidOperationException)
         {
-            // The client left, the domain ended, or we stop.
+            // The client left without a word, the domain ended, or we stop.
+            return false;
         }
     }
 }

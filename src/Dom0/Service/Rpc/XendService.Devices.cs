@@ -16,7 +16,7 @@ internal sealed partial class XendService
     public override Task<Done> AttachBlockDevice(AttachDeviceRequest request, ServerCallContext context) => OffPoolAsync(() =>
     {
         IDomainDevices devices = state.Domains.Find(request.Domain).Domain.Devices;
-        devices.AttachDisk(Read(() => DomainConfigReader.ReadDisk(request.Device, WorkingFolder(request.WorkingFolder))));
+        devices.AttachDisk(Read(() => DomainConfigReader.ReadDisk(request.Device, Absolute(request.WorkingFolder))));
     });
 
     public override Task<Done> AttachNetworkInterface(AttachDeviceRequest request, ServerCallContext context) => OffPoolAsync(() =>

@@ -78,7 +78,7 @@ internal sealed partial class XendService
     {
         try
         {
-            file = ConfigFile.Parse(request.Config, request.Source, request.Overrides, WorkingFolder(request.WorkingFolder));
+            file = ConfigFile.Parse(request.Config, request.Source, request.Overrides, Absolute(request.WorkingFolder));
             return DomainConfigReader.Read(file);
         }
         catch (ToolstackException fault)

@@ -34,8 +34,13 @@ internal sealed partial class XendService
     /// <summary>Debug keys of one call.</summary>
     private const int MostKeys = 64;
 
+    /// <summary>The longest that guests may be given to shut down. <b>Units</b>: seconds.</summary>
+    private const int LongestStop = 24 * 3600;
+
     public override async Task<Done> Stop(StopRequest request, ServerCallContext context)
     {
+        if (request.TimeoutSeconds is < 0 or > LongestStop)
+            throw new ArgumentException($"timeout_seconds must be from 0 to {LongestStop}.");
         TimeSpan? patience = request.TimeoutSeconds > 0 ? TimeSpan.FromSeconds(request.TimeoutSeconds) : null;
         await state.ShutDownDomainsAsync(patience, context.CancellationToken).ConfigureAwait(false);
         state.RequestStop("a client said so");

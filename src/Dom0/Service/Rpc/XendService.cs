@@ -16,9 +16,9 @@ internal sealed partial class XendService(XendState state) : Xend.XendBase
         return new Done();
     });
 
-    /// <summary>The folder that a client says its relative paths begin in.</summary>
-    private static string WorkingFolder(string folder) =>
-        Path.IsPathFullyQualified(folder) ? folder : throw new ArgumentException($"working_folder must be an absolute path, and is '{folder}'.");
+    /// <summary>A path that a client names, such as the folder that its relative paths begin in.</summary>
+    private static string Absolute(string path) =>
+        Path.IsPathFullyQualified(path) ? path : throw new ArgumentException($"'{path}' must be an absolute path.");
 
     /// <summary>Cancelled when the client leaves or xend stops.</summary>
     private CancellationTokenSource Until(ServerCallContext context) => CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, state.Stopping);

@@ -105,12 +105,9 @@ public sealed partial class DomainConfigReader
     private string Name()
     {
         string name = Text("name") ?? Path.GetFileNameWithoutExtension(_file.Path);
-        bool lawful = name.Length is > 0 and <= 64 && name.All(c => char.IsAsciiLetterOrDigit(c) || "_-.:+".Contains(c, StringComparison.Ordinal))
-            && !name.All(char.IsAsciiDigit) && name[0] is not ('.' or '-');
-        return lawful
+        return DomainNameSyntax.IsLawful(name)
             ? name
-            : throw (_file.Find("name") ?? new ConfigFile.Entry("name", new StringValue(name), null, _file.Path))
-                .Wrong("1 to 64 letters, digits or _ - . : +, not digits alone and not beginning with '.' or '-'");
+            : throw (_file.Find("name") ?? new ConfigFile.Entry("name", new StringValue(name), null, _file.Path)).Wrong(DomainNameSyntax.Rule);
     }
 
     private string? ExistingFile(string key)

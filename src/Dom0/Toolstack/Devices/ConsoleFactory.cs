@@ -51,6 +51,23 @@ internal static class ConsoleFactory
             [.. ToolstackNodes, .. name]);
     }
 
+    /// <summary>Moves the logs that are called like their domain to its new name. One that cannot be moved stays where it is.</summary>
+    /// <param name="consoles">The domain's consoles.</param>
+    /// <param name="config">The domain, with its new name.</param>
+    /// <param name="folder">Where such logs are.</param>
+    /// <param name="log">Told what the operator should know, in sentences.</param>
+    public static void RenameLogs(IReadOnlyList<DomainConsole> consoles, DomainConfig config, string? folder, Action<string> log)
+    {
+        for (int number = 0; number < consoles.Count; number++)
+        {
+            if (config.Consoles[number].LogPath is null && folder is not null && consoles[number].MoveLog(PathOf(config.Name, number, folder)) is { } fault)
+                log(fault);
+        }
+    }
+
+    private static string PathOf(string domain, int number, string folder) =>
+        Path.Combine(folder, number == 0 ? $"guest-{domain}.log" : string.Create(CultureInfo.InvariantCulture, $"guest-{domain}-{number}.log"));
+
     private static ConsoleLog? OpenLog(DomainConfig config, int number, string? folder, Action<string> told)
     {
         ConsoleConfig console = config.Consoles[number];
@@ -59,7 +76,7 @@ internal static class ConsoleFactory
         string what = string.Create(CultureInfo.InvariantCulture, $"the log of console {number} of domain '{config.Name}'");
         if (console.LogPath is null && folder is null)
             throw new ToolstackException($"{what} has no folder to be in: say log=PATH.");
-        string path = console.LogPath ?? Path.Combine(folder!, number == 0 ? $"guest-{config.Name}.log" : string.Create(CultureInfo.InvariantCulture, $"guest-{config.Name}-{number}.log"));
+        string path = console.LogPath ?? PathOf(config.Name, number, folder!);
         try
         {
             if (console.LogPath is null)

@@ -36,5 +36,15 @@ internal static class DiskFactory
             [("virtual-device", number), ("device-type", type)]);
     }
 
+    /// <summary>What a block device has done.</summary>
+    public static VbdStatistics StatisticsOf(VirtualDevice device, DiskConfig disk)
+    {
+        BlockCounters counters = ((BlockBackend)device.Driver).Counters;
+        return new VbdStatistics(
+            disk.Disk.Number, disk.Disk.Name, counters.Reads, counters.Writes, counters.Flushes, counters.Discards, counters.ReadSectors, counters.WrittenSectors,
+            counters.OutOfRequests, counters.Failed + counters.Bad, new LatencyHistogram(counters.ReadLatency.Read()),
+            new LatencyHistogram(counters.WriteLatency.Read()), new LatencyHistogram(counters.FlushLatency.Read()));
+    }
+
     private static string FormatOf(DiskConfig disk) => disk.Format.ToString().ToLowerInvariant();
 }

@@ -45,6 +45,49 @@ internal sealed class DomainDevices : IDomainDevices, IDisposable
         }
     }
 
+    /// <summary>What its disks were made from.</summary>
+    public IReadOnlyList<DiskConfig> DiskConfigs
+    {
+        get
+        {
+            lock (_lock)
+                return [.. _disks.Values.Select(static entry => entry.Config)];
+        }
+    }
+
+    /// <summary>What its network interfaces were made from. A name that has the domain's number in it is left open, for another life has another.</summary>
+    public IReadOnlyList<VifConfig> VifConfigs
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return [.. _vifs.Select(entry =>
+                    entry.Value.Config with { Name = entry.Value.Config.Name == VifFactory.NameOf(_domain.Id, entry.Key) ? null : entry.Value.Config.Name })];
+            }
+        }
+    }
+
+    /// <summary>What its block devices have done.</summary>
+    public IReadOnlyList<VbdStatistics> DiskStatistics
+    {
+        get
+        {
+            lock (_lock)
+                return [.. _disks.Values.Select(static entry => DiskFactory.StatisticsOf(entry.Device, entry.Config))];
+        }
+    }
+
+    /// <summary>What its network interfaces have done.</summary>
+    public IReadOnlyList<VifStatistics> VifStatistics
+    {
+        get
+        {
+            lock (_lock)
+                return [.. _vifs.Values.Select(static entry => VifFactory.StatisticsOf(entry.Device))];
+        }
+    }
+
     public void AttachDisk(DiskConfig disk)
     {
         lock (_lock)

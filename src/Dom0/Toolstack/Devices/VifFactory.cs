@@ -19,7 +19,7 @@ internal static class VifFactory
         RateLimit? rate = RateOf(vif);
         int id = vif.DeviceId!.Value;
         MacAddress mac = MacAddress.TryParse(vif.Mac, out MacAddress given) ? given : MacAddress.Generate();
-        string name = vif.Name ?? string.Create(CultureInfo.InvariantCulture, $"vif{domain.Value}.{id}");
+        string name = vif.Name ?? NameOf(domain, id);
         VifConfig made = vif with { Mac = mac.ToString(), Name = name };
         var request = new Drivers.Net.Network.VifConfig(domain, id, mac) { Bridge = vif.Bridge, VifName = name, Mtu = vif.Mtu };
         if (dom0.Networks.WhatIsMissing(request) is { } missing)
@@ -38,6 +38,30 @@ internal static class VifFactory
             dom0, new DeviceNodes(Kind, domain, id), backend, null, nodes,
             [("handle", DomainNodes.Text(id)), ("mac", made.Mac), ("mtu", DomainNodes.Text(vif.Mtu))]);
         return (device, made);
+    }
+
+    /// <summary>What an interface is called that nobody gave a name.</summary>
+    public static string NameOf(DomId domain, int id) => string.Create(CultureInfo.InvariantCulture, $"vif{domain.Value}.{id}");
+
+    /// <summary>What a network interface has done.</summary>
+    public static VifStatistics StatisticsOf(VirtualDevice device)
+    {
+        var sum = new VifStatistics(device.Nodes.Id, 0, 0, 0, 0, 0, 0, 0);
+        foreach (NetCounters queue in ((NetBackend)device.Driver).Counters)
+        {
+            sum = sum with
+            {
+                TxBytes = sum.TxBytes + Volatile.Read(ref queue.TxBytes),
+                TxPackets = sum.TxPackets + Volatile.Read(ref queue.TxPackets),
+                TxErrors = sum.TxErrors + Volatile.Read(ref queue.TxErrors) + Volatile.Read(ref queue.TxBad),
+                RxBytes = sum.RxBytes + Volatile.Read(ref queue.RxBytes),
+                RxPackets = sum.RxPackets + Volatile.Read(ref queue.RxPackets),
+                RxErrors = sum.RxErrors + Volatile.Read(ref queue.RxErrors),
+                RxDropped = sum.RxDropped + Volatile.Read(ref queue.RxDropped),
+            };
+        }
+
+        return sum;
     }
 
     private static RateLimit? RateOf(VifConfig vif)

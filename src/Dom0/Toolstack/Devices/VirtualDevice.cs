@@ -19,12 +19,16 @@ internal sealed class VirtualDevice : IDisposable
         _dom0 = dom0;
         Nodes = nodes;
         _resource = resource;
+        Driver = driver;
         var context = new XenbusBackendContext(
             dom0.Store, dom0.Grants, dom0.Events, nodes.BackendPath, nodes.FrontendPath, nodes.Frontend, nodes.Id, static _ => { });
         _backend = new XenbusBackendDevice(driver, context, OnChanged);
     }
 
     public DeviceNodes Nodes { get; }
+
+    /// <summary>What serves it.</summary>
+    public IXenbusBackend Driver { get; }
 
     /// <summary>Both states, and the reason for a person.</summary>
     public XenbusDeviceStatus Status => _backend.Status;

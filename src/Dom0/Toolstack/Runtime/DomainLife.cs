@@ -2,6 +2,7 @@ using Xen.Abi;
 using Xen.Builder.Images;
 using Xen.Builder.StartOfDay;
 using Xen.Core;
+using Xen.Cpu;
 using Xen.Rings;
 
 namespace Xen.Toolstack;
@@ -9,7 +10,11 @@ namespace Xen.Toolstack;
 /// <summary>One life of a domain: built from its configuration, ended by <see cref="Dispose"/>. A restart is another life.</summary>
 internal sealed class DomainLife : IDisposable
 {
-    private const int PagesPerMebibyteShift = 8;
+    /// <summary>From MiB to frames.</summary>
+    public const int PagesPerMebibyteShift = 8;
+
+    /// <summary>Any CPU that a machine may have.</summary>
+    public static readonly IReadOnlySet<int> AnyCpu = Enumerable.Range(0, CpuSet.MaxCpus).ToHashSet();
 
     private readonly DomainControl _control;
     private readonly Dom0Services _dom0;
@@ -33,7 +38,11 @@ internal sealed class DomainLife : IDisposable
 
     /// <summary>Builds a domain, paused; its consoles, xenstore and devices are attached. When that fails nothing is left.</summary>
     /// <exception cref="ToolstackException">What is wrong, where, and what to do.</exception>
-    public static DomainLife Build(DomainControl control, Dom0Services dom0, DomainConfig config, IReadOnlyList<DomainConsole> consoles)
+    /// <param name="host">Where it is to live.</param>
+    /// <param name="config">What it is to be.</param>
+    /// <param name="consoles">Its consoles' other ends.</param>
+    /// <param name="claim">The claim of its memory, which is disposed of when it has that.</param>
+    public static DomainLife Build(DomainHost host, DomainConfig config, IReadOnlyList<DomainConsole> consoles, MemoryClaim claim)
     {
         // Reading and making the domain take about as long.
         using var images = new DomainImages(config);
@@ -44,14 +53,16 @@ internal sealed class DomainLife : IDisposable
             MaxGrantFrames = config.MaxGrantFrames,
             MaxMaptrackFrames = config.MaxMaptrackFrames,
             HiddenFeatures = config.HiddenCpuFeatures,
+            CreateEngine = CpuEngines.FactoryOf(config.CpuEngine, config.CodeCacheMiB << 20),
         };
-        XenErrno error = control.Create(settings, out Domain? domain);
+        XenErrno error = host.Control.Create(settings, out Domain? domain);
         if (error != XenErrno.OK)
             throw new ToolstackException($"domain '{config.Name}' cannot be created: {error}.");
-        var life = new DomainLife(control, dom0, config, consoles, domain!);
+        claim.Domain = domain;
+        var life = new DomainLife(host.Control, host.Dom0, config, consoles, domain!);
         try
         {
-            life.Start(images);
+            life.Start(images, claim);
             return life;
         }
         catch (ImageException fault)
@@ -66,6 +77,15 @@ internal sealed class DomainLife : IDisposable
         }
     }
 
+    /// <summary>The set in the hypervisor's form; numbers that no machine has are left out.</summary>
+    public static CpuSet ToCpuSet(IReadOnlySet<int> cpus)
+    {
+        ulong bits = 0;
+        foreach (int cpu in cpus)
+            bits |= cpu is >= 0 and < CpuSet.MaxCpus ? 1ul << cpu : 0;
+        return new CpuSet(bits);
+    }
+
     /// <summary>Destroys the domain; what its consoles still hold can be read.</summary>
     public void Dispose()
     {
@@ -76,7 +96,7 @@ internal sealed class DomainLife : IDisposable
         _control.Destroy(Domain);
     }
 
-    private void Start(DomainImages images)
+    private void Start(DomainImages images, MemoryClaim claim)
     {
         // Before its memory: so it has the same huge page as what else the hypervisor keeps for the domain.
         if (!Domain.Grants.TryGrow(1))
@@ -85,6 +105,7 @@ internal sealed class DomainLife : IDisposable
         XenErrno error = Domain.AllocateMemory(pages);
         if (error != XenErrno.OK)
             throw new ToolstackException($"there are no {_config.MemoryMiB} MiB of memory left for domain '{_config.Name}': lower memory=, or end another domain.");
+        claim.Dispose();
         Check(DomainControl.AllocateUnbound(Domain, out EvtchnPort storePort), "its xenstore channel");
         Check(DomainControl.AllocateUnbound(Domain, out EvtchnPort consolePort), "its console channel");
 
@@ -132,10 +153,7 @@ internal sealed class DomainLife : IDisposable
         Check(_control.SetShare(Domain, _config.CpuWeight, _config.CpuCap), "its share of the processors");
         for (int i = 0; i < Domain.Vcpus.Count && i < _config.Affinity.Count; i++)
         {
-            ulong bits = 0;
-            foreach (int cpu in _config.Affinity[i])
-                bits |= cpu < CpuSet.MaxCpus ? 1ul << cpu : 0;
-            if (DomainControl.SetAffinity(Domain.Vcpus[i], new CpuSet(bits)) != XenErrno.OK)
+            if (DomainControl.SetAffinity(Domain.Vcpus[i], ToCpuSet(_config.Affinity[i])) != XenErrno.OK)
                 throw new ToolstackException($"this machine has none of the CPUs that cpus= gives vCPU {i}: name some below {_control.Machine.Config.PhysicalCpuCount}.");
         }
     }

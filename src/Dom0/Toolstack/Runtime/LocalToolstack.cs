@@ -1,3 +1,4 @@
+using System.Globalization;
 using Xen.Abi;
 using Xen.Core;
 using Xen.Cpu;
@@ -8,29 +9,31 @@ namespace Xen.Toolstack;
 public sealed class LocalToolstack : IToolstack
 {
     /// <summary>Frames for the hypervisor's own use: shared pages, grant tables. <b>Units</b>: MiB.</summary>
-    private const int ReserveMiB = 64;
+    private const ulong ReserveMiB = 64;
+
+    /// <summary>The largest machine: far more than a host has. <b>Units</b>: MiB.</summary>
+    private const int MostMemoryMiB = 4 << 20;
 
     private const int TscKhz = 1_000_000;
 
+    /// <summary>Guards the list of domains and that of listeners.</summary>
     private readonly Lock _lock = new();
     private readonly List<RunningDomain> _domains = [];
     private readonly Machine _machine;
-    private readonly DomainControl _control;
-    private readonly Dom0Services _dom0;
+    private readonly DomainHost _host;
     private readonly List<IDisposable> _listeners = [];
-    private readonly MachineOptions _options;
+    private bool _disposed;
 
-    private LocalToolstack(MachineOptions options, Func<VcpuState, ICpuEngine> createEngine)
+    private LocalToolstack(MachineOptions options)
     {
-        _options = options;
-
         // The machine-to-physical table takes 8 bytes per frame of the whole.
-        ulong frames = (ulong)(options.GuestMemoryMiB + ReserveMiB) << 8;
+        ulong guestFrames = (ulong)options.GuestMemoryMiB << DomainLife.PagesPerMebibyteShift;
+        ulong frames = guestFrames + (ReserveMiB << DomainLife.PagesPerMebibyteShift);
         frames += (frames / Page.EntriesPerTable) + 1;
         int cpus = Math.Clamp(Environment.ProcessorCount, 1, CpuSet.MaxCpus);
-        _machine = new Machine(new MachineConfig(frames, cpus, createEngine) { LogSink = line => LogWritten?.Invoke(line) });
-        _control = new DomainControl(_machine);
-        _dom0 = new Dom0Services(_machine, options.TrunkFolder);
+        _machine = new Machine(new MachineConfig(frames, cpus, CpuEngines.FactoryOf(CpuEngines.Default)) { LogSink = line => LogWritten?.Invoke(line) });
+        _host = new DomainHost(
+            new DomainControl(_machine), new Dom0Services(_machine, options.TrunkFolder), new DomainNames(), new MemoryClaims(_machine, guestFrames), options);
         _machine.DomainShutdown += OnShutdown;
     }
 
@@ -38,10 +41,10 @@ public sealed class LocalToolstack : IToolstack
 
     public MachineInfo Info => new(
         (int)(_machine.Memory.FrameCount >> 8),
-        (int)(_machine.Allocator.FreeFrames >> 8),
+        _host.Claims.FreeMiB,
         _machine.Config.PhysicalCpuCount,
         TscKhz,
-        _options.CpuEngine,
+        CpuEngines.Default,
         "credit");
 
     public IReadOnlyList<IRunningDomain> Domains
@@ -53,49 +56,59 @@ public sealed class LocalToolstack : IToolstack
         }
     }
 
+    /// <summary>What its domains live on.</summary>
+    internal DomainHost Host => _host;
+
     /// <summary>Makes a machine.</summary>
-    /// <exception cref="ToolstackException">There is no such CPU engine, or the host has too little memory.</exception>
+    /// <exception cref="ToolstackException">The host has no room for it.</exception>
     public static LocalToolstack Start(MachineOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
-        if (!CpuEngines.Names.Contains(options.CpuEngine))
-            throw new ToolstackException($"there is no CPU engine '{options.CpuEngine}': use {string.Join(" or ", CpuEngines.Names)}.");
-        if (CpuEngines.WhyNot(options.CpuEngine) is { } reason)
-            throw new ToolstackException($"the CPU engine '{options.CpuEngine}' does not run here: {reason}; use {CpuEngines.Interpreter}.");
+        if (options.GuestMemoryMiB is < 1 or > MostMemoryMiB)
+            throw new ToolstackException(string.Create(CultureInfo.InvariantCulture, $"a machine has 1 to {MostMemoryMiB} MiB of memory, and not {options.GuestMemoryMiB}."));
         try
         {
-            return new LocalToolstack(options, CpuEngines.FactoryOf(options.CpuEngine, options.CodeCacheMiB << 20));
+            return new LocalToolstack(options);
         }
         catch (InsufficientMemoryException fault)
         {
-            throw new ToolstackException($"the host has no room for a machine with {options.GuestMemoryMiB} MiB: lower memory= ({fault.Message}).", fault);
+            throw new ToolstackException(string.Create(CultureInfo.InvariantCulture,
+                $"the host has no room for a machine with {options.GuestMemoryMiB} MiB: give it less memory ({fault.Message})."), fault);
         }
     }
 
     public IRunningDomain CreateDomain(DomainConfig config)
     {
         ArgumentNullException.ThrowIfNull(config);
+        CheckEngine(config);
+        RunningDomain domain;
+        try
+        {
+            domain = new RunningDomain(_host, config);
+        }
+        catch (InsufficientMemoryException fault)
+        {
+            throw new ToolstackException($"the host has no memory for the vCPUs of '{config.Name}': lower code_cache= or vcpus= ({fault.Message}).", fault);
+        }
+
+        bool tooLate;
         lock (_lock)
         {
-            _domains.RemoveAll(static domain => domain.Completion.IsCompleted);
-            if (_domains.Exists(domain => domain.Config.Name == config.Name))
-                throw new ToolstackException($"a domain named '{config.Name}' exists already: choose another name=.");
-            try
-            {
-                var domain = new RunningDomain(_control, _dom0, config, _options.ConsoleLogFolder);
+            tooLate = _disposed;
+            _domains.RemoveAll(static old => old.Completion.IsCompleted);
+            if (!tooLate)
                 _domains.Add(domain);
-                return domain;
-            }
-            catch (InsufficientMemoryException fault)
-            {
-                throw new ToolstackException($"the host has no memory for the vCPUs of '{config.Name}': lower code_cache= or vcpus= ({fault.Message}).", fault);
-            }
         }
+
+        if (!tooLate)
+            return domain;
+        domain.Dispose();
+        throw new ToolstackException($"domain '{config.Name}' cannot be created, because its machine ends.");
     }
 
     public void ListenForStore(string path)
     {
-        IDisposable listener = _dom0.Listen(path);
+        IDisposable listener = _host.Dom0.Listen(path);
         lock (_lock)
             _listeners.Add(listener);
     }
@@ -122,6 +135,7 @@ public sealed class LocalToolstack : IToolstack
         RunningDomain[] domains;
         lock (_lock)
         {
+            _disposed = true;
             domains = [.. _domains];
             _domains.Clear();
         }
@@ -130,8 +144,16 @@ public sealed class LocalToolstack : IToolstack
             domain.Dispose();
         foreach (IDisposable listener in _listeners)
             listener.Dispose();
-        _dom0.Dispose();
+        _host.Dom0.Dispose();
         _machine.Dispose();
+    }
+
+    private static void CheckEngine(DomainConfig config)
+    {
+        if (!CpuEngines.Names.Contains(config.CpuEngine))
+            throw new ToolstackException($"there is no CPU engine '{config.CpuEngine}': use {string.Join(" or ", CpuEngines.Names)}.");
+        if (CpuEngines.WhyNot(config.CpuEngine) is { } reason)
+            throw new ToolstackException($"the CPU engine '{config.CpuEngine}' does not run here: {reason}; use {CpuEngines.Interpreter}.");
     }
 
     /// <summary>On a physical CPU's thread: what has to be done takes a while, and stops that processor's other work meanwhile if done here.</summary>

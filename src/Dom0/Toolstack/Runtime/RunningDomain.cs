@@ -2,53 +2,61 @@ using Xen.Core;
 
 namespace Xen.Toolstack;
 
-/// <summary>A domain over all its lives: applies its <c>on_</c> actions when it shuts down.</summary>
-/// <remarks>Threads: any. What follows a shutdown is done on a thread of the pool, one at a time, under the lock.</remarks>
-internal sealed class RunningDomain : IRunningDomain
+/// <summary>A domain over all its lives. Read this first: what it is made of; its lives, what is asked of its guest, its processors and its memory have files of their own.</summary>
+/// <remarks>Threads: any. One thing at a time is done to a domain, under the lock; what follows a shutdown is done on a thread of the pool.</remarks>
+internal sealed partial class RunningDomain : IRunningDomain
 {
-    /// <summary>A domain that was restarted less than this ago is not restarted again, so that a broken kernel does not restart for ever.</summary>
-    private static readonly TimeSpan ShortestLife = TimeSpan.FromSeconds(10);
-
     private readonly Lock _lock = new();
-    private readonly DomainControl _control;
-    private readonly Dom0Services _dom0;
+    private readonly DomainHost _host;
     private readonly IReadOnlyList<DomainConsole> _consoles;
     private readonly TaskCompletionSource<DomainOutcome> _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private DomainLife? _life;
-    private DomainDevices _devices;
-    private DomainStatus _lastStatus = new(0, 0, DomainState.None, TimeSpan.Zero);
-    private ulong? _restartedAt;
-    private int _id;
 
-    /// <exception cref="ToolstackException">It cannot be built.</exception>
-    public RunningDomain(DomainControl control, Dom0Services dom0, DomainConfig config, string? consoleLogFolder)
+    /// <summary>Written under the lock, as all of these; null when it has ended.</summary>
+    private volatile DomainLife? _life;
+    private volatile DomainConfig _config;
+    private volatile DomainDevices _devices;
+    private volatile DomainStatus _lastStatus = new(0, 0, DomainState.None, TimeSpan.Zero);
+
+    /// <summary>One life ends or another begins, which takes a while: who only wants to look does not wait.</summary>
+    private volatile bool _isChanging;
+    private volatile int _id;
+    private long _startTicks;
+
+    /// <summary>Builds it. Its name is its own from now on, and free again when it has ended.</summary>
+    /// <exception cref="ToolstackException">It cannot be built; nothing is left.</exception>
+    public RunningDomain(DomainHost host, DomainConfig config)
     {
-        _control = control;
-        _dom0 = dom0;
-        Config = config;
-        _consoles = ConsoleFactory.CreateAll(config, consoleLogFolder, Log);
-        _consoles[0].Faulted += Log;
+        _host = host;
+        _config = config;
+        host.Names.Take(config.Name, config.Uuid);
         try
         {
-            _life = DomainLife.Build(control, dom0, config, _consoles);
+            using MemoryClaim claim = host.Claims.Claim(config.Name, config.MemoryMiB);
+            _consoles = ConsoleFactory.CreateAll(config, host.Options.ConsoleLogFolder, Log);
+            _consoles[0].Faulted += Log;
+            Begin(DomainLife.Build(host, config, _consoles, claim));
         }
         catch
         {
+            host.Names.Release(config.Name, config.Uuid);
             DisposeConsoles();
             throw;
         }
 
-        _id = _life.Domain.Id.Value;
-        _devices = _life.Devices;
+        _devices = _life!.Devices;
     }
 
-    public int Id => Volatile.Read(ref _id);
+    public event Action? Restarted;
 
-    public DomainConfig Config { get; }
+    public int Id => _id;
+
+    public DomainConfig Config => _config;
+
+    public DateTimeOffset StartTime => new(Interlocked.Read(ref _startTicks), TimeSpan.Zero);
 
     public IReadOnlyList<IDomainConsole> Consoles => _consoles;
 
-    public IDomainDevices Devices => Volatile.Read(ref _devices);
+    public IDomainDevices Devices => _devices;
 
     public Task<DomainOutcome> Completion => _completion.Task;
 
@@ -56,8 +64,10 @@ internal sealed class RunningDomain : IRunningDomain
     {
         get
         {
+            if (_isChanging)
+                return _lastStatus;
             lock (_lock)
-                return _life is null ? _lastStatus : Describe(_control.GetInfo(_life.Domain));
+                return _life is { } life ? Describe(_host.Control.GetInfo(life.Domain)) : _lastStatus;
         }
     }
 
@@ -65,12 +75,10 @@ internal sealed class RunningDomain : IRunningDomain
 
     public void Unpause() => With(static domain => domain.Unpause());
 
-    public void Destroy() => End(ShutdownReason.Poweroff, destroyed: true, "");
-
     public string DescribeCounters()
     {
         lock (_lock)
-            return _life is null ? "" : string.Join('\n', CounterText.Describe(_life.Domain.SumCounters()));
+            return _life is { } life ? string.Join('\n', CounterText.Describe(life.Domain.SumCounters())) : "";
     }
 
     public void Dispose()
@@ -80,83 +88,11 @@ internal sealed class RunningDomain : IRunningDomain
     }
 
     /// <summary>Whether this is the life it has now.</summary>
-    internal bool Owns(Domain domain)
-    {
-        lock (_lock)
-            return _life?.Domain == domain;
-    }
-
-    /// <summary>Applies what the configuration says about a shutdown.</summary>
-    internal void HandleShutdown(Domain domain)
-    {
-        lock (_lock)
-        {
-            if (_life?.Domain != domain)
-                return;
-            var reason = (ShutdownReason)domain.ShutdownReason;
-            _dom0.NotifyShutdown(domain.Id);
-            ShutdownAction action = ActionOf(reason);
-            if (action is ShutdownAction.CoredumpDestroy or ShutdownAction.CoredumpRestart)
-                Log("core dumps are not written; the rest of the action is done");
-            if (action == ShutdownAction.Preserve)
-                Log("preserved: xm destroy ends it");
-            else if (action is ShutdownAction.Destroy or ShutdownAction.CoredumpDestroy)
-                End(reason, destroyed: false, domain.CrashReport);
-            else
-                Restart(reason, domain.CrashReport);
-        }
-    }
-
-    private void Restart(ShutdownReason reason, string report)
-    {
-        ulong now = _control.Machine.Clock.Now;
-        if (_restartedAt is { } before && now - before < (ulong)ShortestLife.TotalNanoseconds)
-        {
-            Log($"not restarted: the last restart was less than {ShortestLife.TotalSeconds} s ago");
-            End(reason, destroyed: false, report);
-            return;
-        }
-
-        _restartedAt = now;
-        _life!.Dispose();
-        try
-        {
-            _life = DomainLife.Build(_control, _dom0, Config, _consoles);
-            Volatile.Write(ref _id, _life.Domain.Id.Value);
-            Volatile.Write(ref _devices, _life.Devices);
-            _life.Domain.Unpause();
-        }
-        catch (ToolstackException fault)
-        {
-            _life = null;
-            Log("cannot be restarted: " + fault.Message);
-            Finish(reason, destroyed: false, report.Length == 0 ? fault.Message : report);
-        }
-    }
-
-    private void End(ShutdownReason reason, bool destroyed, string report)
-    {
-        lock (_lock)
-        {
-            if (_life is null)
-                return;
-            _lastStatus = Describe(_control.GetInfo(_life.Domain)) with { State = DomainState.Dying };
-            _life.Dispose();
-            _life = null;
-            Finish(reason, destroyed, report);
-        }
-    }
-
-    private void Finish(ShutdownReason reason, bool destroyed, string report)
-    {
-        foreach (DomainConsole console in _consoles)
-            console.End();
-        _completion.TrySetResult(new DomainOutcome(reason, destroyed, report));
-    }
+    internal bool Owns(Domain domain) => _life?.Domain == domain;
 
     private void DisposeConsoles()
     {
-        foreach (DomainConsole console in _consoles)
+        foreach (DomainConsole console in _consoles ?? [])
             console.Dispose();
     }
 
@@ -164,18 +100,14 @@ internal sealed class RunningDomain : IRunningDomain
     {
         lock (_lock)
         {
-            if (_life is not null)
-                action(_life.Domain);
+            if (_life is { } life)
+                action(life.Domain);
         }
     }
 
-    private ShutdownAction ActionOf(ShutdownReason reason) => reason switch
-    {
-        ShutdownReason.Reboot => Config.OnReboot,
-        ShutdownReason.Crash => Config.OnCrash,
-        ShutdownReason.Watchdog => Config.OnWatchdog,
-        _ => Config.OnPoweroff,
-    };
+    /// <summary>Its life, for what only a living domain can be asked. Under the lock.</summary>
+    /// <exception cref="ToolstackException">It has ended.</exception>
+    private DomainLife Living() => _life ?? throw new ToolstackException($"domain '{_config.Name}' has ended.");
 
     private static DomainStatus Describe(DomainInfo info)
     {
@@ -190,8 +122,10 @@ internal sealed class RunningDomain : IRunningDomain
             state |= info.Reason == Abi.ShutdownReason.Crash ? DomainState.Crashed : DomainState.Shutdown;
         if (info.IsDying)
             state |= DomainState.Dying;
-        return new DomainStatus((int)(info.Pages >> 8), info.OnlineVcpus, state, TimeSpan.FromTicks((long)(info.CpuTime / 100)));
+        return new DomainStatus((int)(info.Pages >> 8), info.OnlineVcpus, state, TimeOf(info.CpuTime));
     }
 
-    private void Log(string text) => _control.Machine.Log.Write($"{Config.Name}: {text}");
+    private static TimeSpan TimeOf(ulong nanoseconds) => TimeSpan.FromTicks((long)(nanoseconds / TimeSpan.NanosecondsPerTick));
+
+    private void Log(string text) => _host.Machine.Log.Write($"{_config.Name}: {text}");
 }

@@ -19,6 +19,9 @@ internal static class DomainNodes
     /// <summary>What a console's nodes <c>limit</c> and <c>type</c> are. <b>Source</b>: libxl, console devices.</summary>
     public const string ConsoleLimit = "1048576", ConsoleType = "xenconsoled";
 
+    /// <summary>Beneath a domain's folder: what memory it is asked to have, and may have at most. <b>Units</b>: KiB.</summary>
+    public const string MemoryTarget = "memory/target", StaticMax = "memory/static-max";
+
     /// <summary>A domain's folder.</summary>
     public static string Home(DomId domain) => string.Create(CultureInfo.InvariantCulture, $"/local/domain/{domain.Value}");
 
@@ -49,10 +52,9 @@ internal static class DomainNodes
         nodes.Write(home + "/vm", vm);
         nodes.Write(home + "/name", config.Name);
         nodes.Write(home + "/domid", Text(id.Value));
-        nodes.Write(home + "/memory/static-max", Text(config.MaxMemoryMiB << 10));
-        nodes.Write(home + "/memory/target", Text(config.MemoryMiB << 10));
-        for (int cpu = 0; cpu < config.MaxVcpus; cpu++)
-            nodes.Write($"{home}/cpu/{Text(cpu)}/availability", cpu < config.Vcpus ? "online" : "offline");
+        nodes.Write($"{home}/{StaticMax}", Text((long)config.MaxMemoryMiB << 10));
+        nodes.Write($"{home}/{MemoryTarget}", Text((long)config.MemoryMiB << 10));
+        WriteAvailability(nodes, home, config.Vcpus, config.MaxVcpus);
         nodes.Write(home + "/store/port", Text(rings.StorePort.Value));
         nodes.Write(home + "/store/ring-ref", Text(rings.StoreFrame.Value));
         nodes.Write(home + "/console/backend", backend);
@@ -94,6 +96,23 @@ internal static class DomainNodes
         return XenErrno.OK;
     });
 
+    /// <summary>Says which vCPUs of a domain are to be up: the first ones.</summary>
+    public static XenErrno WriteAvailability(IStorePort store, DomId id, int online, int count) => store.Transact(view =>
+    {
+        var nodes = new NodeWriter(view);
+        WriteAvailability(nodes, Home(id), online, count);
+        return nodes.Result;
+    });
+
+    /// <summary>Writes another name of a domain, everywhere or nowhere.</summary>
+    public static XenErrno Rename(IStorePort store, DomId id, DomainConfig config, string name) => store.Transact(view =>
+    {
+        var nodes = new NodeWriter(view);
+        nodes.Write(VmPath(config) + "/name", name);
+        nodes.Write(Home(id) + "/name", name);
+        return nodes.Result;
+    });
+
     /// <summary>Read by a domain, written by domain 0.</summary>
     public static IReadOnlyList<StorePermission> ReadableBy(DomId id) => [new(DomId.Dom0, StoreAccess.None), new(id, StoreAccess.Read)];
 
@@ -104,6 +123,12 @@ internal static class DomainNodes
 
     /// <inheritdoc cref="Text(long)"/>
     public static string Text(ulong value) => value.ToString(CultureInfo.InvariantCulture);
+
+    private static void WriteAvailability(NodeWriter nodes, string home, int online, int count)
+    {
+        for (int cpu = 0; cpu < count; cpu++)
+            nodes.Write($"{home}/cpu/{Text(cpu)}/availability", cpu < online ? "online" : "offline");
+    }
 
     private static string VmPath(DomainConfig config) => $"/vm/{config.Uuid}";
 }

@@ -1,13 +1,14 @@
 using System.CommandLine;
 using System.Globalization;
-using Xen.Toolstack;
 
 namespace Xen.Xm;
 
-/// <summary><c>xm console</c>: connects the terminal, or a pipe, to a console of a domain that another process runs.</summary>
+/// <summary><c>xm console</c>: connects the terminal, or a pipe, to a console of a domain.</summary>
 internal sealed class ConsoleCommand(XmContext context)
 {
-    private readonly ControlClient _client = new(context.Paths);
+    /// <summary>Consoles that a domain may have.</summary>
+    private const int Most = 8;
+
     private readonly Argument<string> _name = new("DOMAIN") { Description = "Its name or number." };
 
     private readonly Option<int> _number = new("--num", "-n")
@@ -23,19 +24,22 @@ internal sealed class ConsoleCommand(XmContext context)
         return command;
     }
 
-    private async Task<int> RunAsync(string name, int number)
+    private Task<int> RunAsync(string name, int number)
     {
-        if (number is < 0 or >= ConsoleConfig.Most)
-            throw new UsageException(string.Create(CultureInfo.InvariantCulture, $"-n is the number of a console, 0 to {ConsoleConfig.Most - 1}, and is {number}."));
-        DomainLine domain = await _client.FindAsync(name).ConfigureAwait(false);
-        using SignalWatch signals = new(context.Stop);
-        using RemoteConsole console = await ControlClient.OpenConsoleAsync(domain, number).ConfigureAwait(false);
-        ConsoleEnd end = await new ConsoleSession(context, console).RunAsync(console.Ended, static () => { }, signals.Token).ConfigureAwait(false);
-        return end switch
+        if (number is < 0 or >= Most)
+            throw new UsageException(string.Create(CultureInfo.InvariantCulture, $"-n is the number of a console, 0 to {Most - 1}, and is {number}."));
+        return new ServiceCalls(context).UseAsync(start: false, async client =>
         {
-            ConsoleEnd.HungUp => ExitCode.Failed,
-            ConsoleEnd.Stopped => signals.ExitStatus,
-            _ => ExitCode.Ok,
-        };
+            using SignalWatch signals = new(context.Stop);
+            using RemoteConsole console = await RemoteConsole.OpenAsync(client, name, number).ConfigureAwait(false);
+            console.Lost += count => context.Say(string.Create(CultureInfo.InvariantCulture, $"{count} bytes of the console were lost here: they came faster than they were read."));
+            ConsoleEnd end = await new ConsoleSession(context, console).RunAsync(static () => Task.CompletedTask, signals.Token).ConfigureAwait(false);
+            return end switch
+            {
+                ConsoleEnd.HungUp => ExitCode.Failed,
+                ConsoleEnd.Stopped => signals.ExitStatus,
+                _ => ExitCode.Ok,
+            };
+        });
     }
 }

@@ -1,10 +1,10 @@
 using System.CommandLine;
 using System.Globalization;
-using Xen.Toolstack;
+using Xen.Contract.V1;
 
 namespace Xen.Xm;
 
-/// <summary><c>xm create</c>: builds a domain from a configuration file and runs it in this process until it ends.</summary>
+/// <summary><c>xm create</c>: has xend build a domain from a configuration file and start it.</summary>
 internal sealed class CreateCommand(XmContext context)
 {
     private readonly Argument<string> _file = new("FILE") { Description = "The configuration file; xmdomain.cfg(5) says what it may contain." };
@@ -27,7 +27,7 @@ internal sealed class CreateCommand(XmContext context)
 
     public Command Build()
     {
-        Command command = new("create", "Create a domain from a configuration file and run it until it ends.")
+        Command command = new("create", "Create a domain from a configuration file and start it.")
         {
             _file, _overrides, _console, _paused, _dryRun, _quiet, _engineCheck,
         };
@@ -37,102 +37,66 @@ internal sealed class CreateCommand(XmContext context)
 
     private async Task<int> RunAsync(ParseResult parsed)
     {
-        bool quiet = parsed.GetValue(_quiet), console = parsed.GetValue(_console);
-        string[] overrides = parsed.GetValue(_overrides) ?? [];
-        if (parsed.GetValue(_engineCheck))
-            overrides = [.. overrides, "cpu_engine=" + DomainConfig.CheckingCpuEngine];
-        DomainConfig config = ReadConfig(parsed.GetRequiredValue(_file), overrides, quiet);
-        if (parsed.GetValue(_dryRun))
+        CreateDomainRequest request = await ReadAsync(parsed).ConfigureAwait(false);
+        using SignalWatch signals = new(context.Stop);
+        return await new ServiceCalls(context).UseAsync(start: true, client => CreateAsync(client, request, parsed, signals)).ConfigureAwait(false);
+    }
+
+    private async Task<int> CreateAsync(Xend.XendClient client, CreateDomainRequest request, ParseResult parsed, SignalWatch signals)
+    {
+        bool quiet = parsed.GetValue(_quiet);
+        CreateDomainReply reply;
+        try
         {
-            await context.Out.WriteAsync(DomainConfigSxp.Write(config)).ConfigureAwait(false);
+            reply = await client.CreateDomainAsync(request, cancellationToken: signals.Token).ConfigureAwait(false);
+        }
+        catch (Grpc.Core.RpcException) when (signals.Token.IsCancellationRequested)
+        {
+            context.Say("interrupted; no domain has been created.");
+            return signals.ExitStatus;
+        }
+
+        foreach (string warning in quiet ? [] : reply.Warnings)
+            context.Say("warning: " + warning);
+        if (request.DryRun)
+        {
+            await context.Out.WriteAsync(reply.Sxp).ConfigureAwait(false);
             return ExitCode.Ok;
         }
 
-        using SignalWatch signals = new(context.Stop);
-        EmbeddedMachine machine = await EmbeddedMachine.StartAsync(context, config).ConfigureAwait(false);
-        await using (machine.ConfigureAwait(false))
-        {
-            IRunningDomain domain = machine.Domain;
-            if (!quiet)
-                Announce(domain, console);
-            ConsoleEnd end = await WatchAsync(domain, console, parsed.GetValue(_paused), signals.Token).ConfigureAwait(false);
-            return await FinishAsync(domain, end, quiet, signals).ConfigureAwait(false);
-        }
+        bool console = parsed.GetValue(_console);
+        if (!quiet)
+            (console ? context.Error : context.Out).WriteLine(string.Create(CultureInfo.InvariantCulture, $"Started domain {reply.Domain.Name} (id={reply.Domain.Id})"));
+        return console ? await AttendAsync(client, reply.Domain, start: !parsed.GetValue(_paused), quiet, signals).ConfigureAwait(false) : ExitCode.Ok;
     }
 
-    private DomainConfig ReadConfig(string path, string[] overrides, bool quiet)
+    /// <summary>Stays at the domain's console until it ends or the person leaves.</summary>
+    private async Task<int> AttendAsync(Xend.XendClient client, Domain domain, bool start, bool quiet, SignalWatch signals)
     {
-        foreach (string text in overrides)
-        {
-            if (text.StartsWith('-'))
-                throw new UsageException($"'{text}' is no option of this verb; xm help create lists them.");
-            if (text.IndexOf('=', StringComparison.Ordinal) <= 0)
-                throw new UsageException($"'{text}' is not KEY=VALUE, as in memory=512.");
-        }
-
-        ConfigFile file = ConfigFile.Load(Locate(path), overrides);
-        DomainConfig config = DomainConfigReader.Read(file);
-        foreach (string warning in quiet ? [] : file.Warnings)
-            context.Say("warning: " + warning);
-        return config;
-    }
-
-    private string Locate(string path)
-    {
-        if (File.Exists(path) || Path.IsPathRooted(path))
-            return path;
-        return context.Paths.ConfigFolders.Select(folder => Path.Combine(folder, path)).FirstOrDefault(File.Exists) ?? path;
-    }
-
-    private void Announce(IRunningDomain domain, bool console)
-    {
-        string started = string.Create(CultureInfo.InvariantCulture, $"Started domain {domain.Config.Name} (id={domain.Id})");
-        // With a console, standard output is the guest's.
-        if (console)
-            context.Error.WriteLine(started);
-        else
-            context.Out.WriteLine(started + "; it runs inside this command, until it ends or Ctrl-C is typed.");
-    }
-
-    private async Task<ConsoleEnd> WatchAsync(IRunningDomain domain, bool console, bool paused, CancellationToken stop)
-    {
-        void Start()
-        {
-            if (!paused)
-                domain.Unpause();
-        }
-
-        using IDisposable? hold = console ? domain.Console.TryTake() : null;
-        if (console)
-            return await new ConsoleSession(context, domain.Console).RunAsync(domain.Completion, Start, stop).ConfigureAwait(false);
-        Start();
-        Task first = await Task.WhenAny(domain.Completion, Task.Delay(Timeout.Infinite, stop)).ConfigureAwait(false);
-        return first == domain.Completion ? ConsoleEnd.DomainEnded : ConsoleEnd.Stopped;
-    }
-
-    private async Task<int> FinishAsync(IRunningDomain domain, ConsoleEnd end, bool quiet, SignalWatch signals)
-    {
-        string name = domain.Config.Name;
-        if (end != ConsoleEnd.DomainEnded)
-        {
-            domain.Destroy();
-            await domain.Completion.ConfigureAwait(false);
-        }
-
+        string id = domain.Id.ToString(CultureInfo.InvariantCulture);
+        using RemoteConsole console = await RemoteConsole.OpenAsync(client, id, number: 0).ConfigureAwait(false);
+        console.Lost += count => context.Say(string.Create(CultureInfo.InvariantCulture, $"{count} bytes of the console were lost here: they came faster than they were read."));
+        ConsoleEnd end = await new ConsoleSession(context, console).RunAsync(
+            async () =>
+            {
+                if (start)
+                    await client.UnpauseDomainAsync(new DomainRequest { Domain = id }).ConfigureAwait(false);
+            },
+            signals.Token).ConfigureAwait(false);
         switch (end)
         {
             case ConsoleEnd.Left:
                 if (!quiet)
-                    context.Say($"left the console; domain '{name}' ran inside this command and has ended with it.");
+                    context.Say($"left the console; domain '{domain.Name}' runs on.");
                 return ExitCode.Ok;
             case ConsoleEnd.HungUp:
-                context.Say($"the console's reader went away; domain '{name}' has been destroyed.");
+                context.Say($"the console's reader went away; domain '{domain.Name}' runs on: xm destroy {domain.Name} ends it.");
                 return ExitCode.Failed;
             case ConsoleEnd.Stopped:
-                context.Say($"interrupted; domain '{name}' has been destroyed.");
+                context.Say($"interrupted; domain '{domain.Name}' runs on: xm destroy {domain.Name} ends it.");
                 return signals.ExitStatus;
             default:
-                return Report(name, await domain.Completion.ConfigureAwait(false));
+                return Report(domain.Name, await client.WaitDomainAsync(new WaitDomainRequest { Handle = domain.Handle }).ConfigureAwait(false));
         }
     }
 
@@ -144,12 +108,40 @@ internal sealed class CreateCommand(XmContext context)
             return ExitCode.Failed;
         }
 
-        if (outcome.Reason is not (ShutdownReason.Crash or ShutdownReason.Watchdog))
+        if (outcome.Reason is not (DomainOutcome.Types.Reason.Crash or DomainOutcome.Types.Reason.Watchdog))
             return ExitCode.Ok;
-        string what = outcome.Reason == ShutdownReason.Crash ? "crashed" : "was ended by its watchdog";
-        context.Say($"domain '{name}' {what}; xm dmesg {name} prints the hypervisor's log ({context.Paths.HypervisorLogOf(name)}).");
+        string what = outcome.Reason == DomainOutcome.Types.Reason.Crash ? "crashed" : "was ended by its watchdog";
+        context.Say($"domain '{name}' {what}; xm dmesg prints the hypervisor's log ({context.Paths.HypervisorLog}).");
         if (outcome.Report.Length > 0)
             context.Error.WriteLine(outcome.Report.TrimEnd('\n'));
         return ExitCode.Failed;
+    }
+
+    private async Task<CreateDomainRequest> ReadAsync(ParseResult parsed)
+    {
+        string path = ConfigFiles.Locate(context.Paths, parsed.GetRequiredValue(_file));
+        string[] overrides = parsed.GetValue(_overrides) ?? [];
+        foreach (string text in overrides)
+        {
+            if (text.StartsWith('-'))
+                throw new UsageException($"'{text}' is no option of this verb; xm help create lists them.");
+            if (text.IndexOf('=', StringComparison.Ordinal) <= 0)
+                throw new UsageException($"'{text}' is not KEY=VALUE, as in memory=512.");
+        }
+
+        var request = new CreateDomainRequest
+        {
+            Config = await ConfigFiles.ReadAsync(path).ConfigureAwait(false),
+            Source = path,
+            WorkingFolder = Environment.CurrentDirectory,
+
+            // With a console the domain starts when somebody looks at it.
+            StartPaused = parsed.GetValue(_paused) || parsed.GetValue(_console),
+            DryRun = parsed.GetValue(_dryRun),
+            Overrides = { overrides },
+        };
+        if (parsed.GetValue(_engineCheck))
+            request.Overrides.Add("cpu_engine=lockstep");
+        return request;
     }
 }

@@ -2,26 +2,31 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
-using Xen.Toolstack;
+using Grpc.Core;
+using Xen.Contract.V1;
 
 namespace Xen.Xm;
 
 /// <summary>The verbs that plug, unplug and list the devices of a running domain.</summary>
 internal sealed class DeviceCommands(XmContext context)
 {
-    private readonly ControlClient _client = new(context.Paths);
+    private readonly ServiceCalls _xend = new(context);
 
     public IEnumerable<Command> Build()
     {
         yield return BuildBlockAttach();
-        yield return BuildDetach("block-detach", "Take a disk away from a running domain.", "Its name in the guest, such as xvdb, or its number.");
-        yield return BuildList("block-list", "List the disks of a domain.", static () => DeviceRows.Default.BlockRowArray, PrintBlocks);
+        yield return BuildDetach(
+            "block-detach", "Take a disk away from a running domain.", "Its name in the guest, such as xvdb, or its number.", static (client, device) => client.DetachBlockDeviceAsync(device));
+        yield return BuildList("block-list", "List the disks of a domain.", ReadBlocksAsync, static () => Rows.Default.BlockRowArray, PrintBlocks);
         yield return BuildNetworkAttach();
-        yield return BuildDetach("network-detach", "Take a network interface away from a running domain.", "Its number or its MAC address.");
-        yield return BuildList("network-list", "List the network interfaces of a domain.", static () => DeviceRows.Default.NetworkRowArray, PrintNetworks);
+        yield return BuildDetach(
+            "network-detach", "Take a network interface away from a running domain.", "Its number or its MAC address.", static (client, device) => client.DetachNetworkInterfaceAsync(device));
+        yield return BuildList("network-list", "List the network interfaces of a domain.", ReadNetworksAsync, static () => Rows.Default.NetworkRowArray, PrintNetworks);
     }
 
     private static Argument<string> Domain() => new("DOMAIN") { Description = "Its name or number." };
+
+    private static AttachDeviceRequest Attach(string domain, string device) => new() { Domain = domain, Device = device, WorkingFolder = Environment.CurrentDirectory };
 
     private Command BuildBlockAttach()
     {
@@ -34,9 +39,8 @@ internal sealed class DeviceCommands(XmContext context)
         Command command = new("block-attach", "Give a running domain one more disk.") { name, disk };
         command.SetAction(async (parsed, _) =>
         {
-            DomainLine domain = await _client.FindAsync(parsed.GetRequiredValue(name)).ConfigureAwait(false);
-            DiskConfig config = DomainConfigReader.ReadDisk(DiskText(parsed.GetRequiredValue(disk)));
-            await ControlClient.AskAsync(domain, $"block-attach\t{config}").ConfigureAwait(false);
+            AttachDeviceRequest request = Attach(parsed.GetRequiredValue(name), DiskText(parsed.GetRequiredValue(disk)));
+            await _xend.AskAsync(client => client.AttachBlockDeviceAsync(request)).ConfigureAwait(false);
             return ExitCode.Ok;
         });
         return command;
@@ -65,15 +69,14 @@ internal sealed class DeviceCommands(XmContext context)
         Command command = new("network-attach", "Give a running domain one more network interface.") { name, parts };
         command.SetAction(async (parsed, _) =>
         {
-            DomainLine domain = await _client.FindAsync(parsed.GetRequiredValue(name)).ConfigureAwait(false);
-            VifConfig vif = DomainConfigReader.ReadVif(string.Join(',', parsed.GetValue(parts) ?? []));
-            await ControlClient.AskAsync(domain, $"network-attach\t{vif}").ConfigureAwait(false);
+            AttachDeviceRequest request = Attach(parsed.GetRequiredValue(name), string.Join(',', parsed.GetValue(parts) ?? []));
+            await _xend.AskAsync(client => client.AttachNetworkInterfaceAsync(request)).ConfigureAwait(false);
             return ExitCode.Ok;
         });
         return command;
     }
 
-    private Command BuildDetach(string verb, string description, string what)
+    private Command BuildDetach(string verb, string description, string what, Func<Xend.XendClient, DetachDeviceRequest, AsyncUnaryCall<Done>> call)
     {
         Argument<string> name = Domain();
         Argument<string> device = new("DEVICE") { Description = what };
@@ -81,9 +84,8 @@ internal sealed class DeviceCommands(XmContext context)
         Command command = new(verb, description) { name, device, force };
         command.SetAction(async (parsed, _) =>
         {
-            DomainLine domain = await _client.FindAsync(parsed.GetRequiredValue(name)).ConfigureAwait(false);
-            string how = parsed.GetValue(force) ? "force" : "ask";
-            await ControlClient.AskAsync(domain, $"{verb}\t{parsed.GetRequiredValue(device)}\t{how}").ConfigureAwait(false);
+            var request = new DetachDeviceRequest { Domain = parsed.GetRequiredValue(name), Device = parsed.GetRequiredValue(device), Force = parsed.GetValue(force) };
+            await _xend.AskAsync(client => call(client, request)).ConfigureAwait(false);
             return ExitCode.Ok;
         });
         return command;
@@ -91,25 +93,32 @@ internal sealed class DeviceCommands(XmContext context)
 
     /// <param name="verb">The verb.</param>
     /// <param name="description">What it does.</param>
-    /// <param name="rows">How rows are read; asked for when they are, for the answer takes a while.</param>
+    /// <param name="read">Asks for the rows of a domain.</param>
+    /// <param name="format">How they become JSON; asked for when they do, for the answer takes a while.</param>
     /// <param name="print">Prints them.</param>
-    private Command BuildList<TRow>(string verb, string description, Func<JsonTypeInfo<TRow[]>> rows, Action<IReadOnlyList<TRow>> print)
+    private Command BuildList<TRow>(
+        string verb, string description, Func<string, Task<TRow[]>> read, Func<JsonTypeInfo<TRow[]>> format, Action<IReadOnlyList<TRow>> print)
     {
         Argument<string> name = Domain();
         Option<bool> json = new("--json") { Description = "Print JSON." };
         Command command = new(verb, description) { name, json };
         command.SetAction(async (parsed, _) =>
         {
-            DomainLine domain = await _client.FindAsync(parsed.GetRequiredValue(name)).ConfigureAwait(false);
-            string answer = await ControlClient.AskAsync(domain, verb).ConfigureAwait(false);
+            TRow[] rows = await read(parsed.GetRequiredValue(name)).ConfigureAwait(false);
             if (parsed.GetValue(json))
-                context.Out.WriteLine(answer);
+                await context.Out.WriteLineAsync(JsonSerializer.Serialize(rows, format())).ConfigureAwait(false);
             else
-                print(JsonSerializer.Deserialize(answer, rows()) ?? []);
+                print(rows);
             return ExitCode.Ok;
         });
         return command;
     }
+
+    private async Task<BlockRow[]> ReadBlocksAsync(string domain) =>
+        [.. (await _xend.AskAsync(client => client.ListBlockDevicesAsync(new DomainRequest { Domain = domain })).ConfigureAwait(false)).Devices.Select(BlockRow.Of)];
+
+    private async Task<NetworkRow[]> ReadNetworksAsync(string domain) =>
+        [.. (await _xend.AskAsync(client => client.ListNetworkInterfacesAsync(new DomainRequest { Domain = domain })).ConfigureAwait(false)).Interfaces.Select(NetworkRow.Of)];
 
     private void PrintBlocks(IReadOnlyList<BlockRow> rows)
     {

@@ -1,4 +1,4 @@
-using Xen.Toolstack;
+using Grpc.Core;
 
 namespace Xen.Xm;
 
@@ -21,49 +21,47 @@ internal enum ConsoleEnd
 /// A person, or a pipe, at a domain's console: bytes go both ways until the domain ends or the person leaves. A pipe that
 /// ends is not a person who leaves: the domain works on what it was told.
 /// </summary>
-internal sealed class ConsoleSession(XmContext context, IConsoleStream console)
+internal sealed class ConsoleSession(XmContext context, RemoteConsole console)
 {
     /// <summary>Ctrl-], as telnet and xm have it.</summary>
     private const byte Escape = 0x1D;
-
-    /// <summary>How long we wait for the rest of the output of a domain that has ended.</summary>
-    private static readonly TimeSpan LastOutput = TimeSpan.FromSeconds(5);
 
     private readonly TaskCompletionSource<ConsoleEnd> _end = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private byte _lastPrinted = (byte)'\n';
 
     /// <summary>Runs until the domain has ended or the session does.</summary>
-    /// <param name="domainEnded">Completes when the domain has.</param>
     /// <param name="started">Called when the terminal is ready for the first output.</param>
     /// <param name="stop">Ends the session.</param>
-    public async Task<ConsoleEnd> RunAsync(Task domainEnded, Action started, CancellationToken stop)
+    /// <exception cref="RpcException">xend ended, or refuses the console.</exception>
+    public async Task<ConsoleEnd> RunAsync(Func<Task> started, CancellationToken stop)
     {
-        ConsoleEnd end = await CarryAsync(domainEnded, started, stop).ConfigureAwait(false);
+        ConsoleEnd end = await CarryAsync(started, stop).ConfigureAwait(false);
+
         // What we say next shall not stand behind the guest's prompt.
         if (context.Terminal is not null && end != ConsoleEnd.HungUp && _lastPrinted != '\n')
             await context.Error.WriteLineAsync().ConfigureAwait(false);
         return end;
     }
 
-    private async Task<ConsoleEnd> CarryAsync(Task domainEnded, Action started, CancellationToken stop)
+    private async Task<ConsoleEnd> CarryAsync(Func<Task> started, CancellationToken stop)
     {
         using IDisposable? raw = context.Terminal?.EnterRaw();
         using CancellationTokenSource leave = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        await started().ConfigureAwait(false);
         Task output = CopyOutputAsync(leave.Token);
+
         // A read from a terminal cannot be cancelled: its thread ends with the process.
         new Thread(() => CopyInput(leave.Token)) { Name = "console-input", IsBackground = true }.Start();
-        started();
-
         Task stopped = Task.Delay(Timeout.Infinite, leave.Token);
-        Task first = await Task.WhenAny(domainEnded, _end.Task, stopped).ConfigureAwait(false);
-        ConsoleEnd end = first == domainEnded ? ConsoleEnd.DomainEnded
-            : first == _end.Task ? await _end.Task.ConfigureAwait(false)
-            : ConsoleEnd.Stopped;
-        if (end == ConsoleEnd.DomainEnded)
-            await Task.WhenAny(output, Task.Delay(LastOutput, stop)).ConfigureAwait(false);
+        await Task.WhenAny(_end.Task, output, stopped).ConfigureAwait(false);
+
+        // Told to stop, all three may end at once: then it is that.
+        bool told = stop.IsCancellationRequested;
+        if (!told && _end.Task.IsCompleted)
+            await console.FinishAsync(output).ConfigureAwait(false);
         await leave.CancelAsync().ConfigureAwait(false);
         await output.ConfigureAwait(false);
-        return end;
+        return told ? ConsoleEnd.Stopped : _end.Task.IsCompleted ? await _end.Task.ConfigureAwait(false) : ConsoleEnd.DomainEnded;
     }
 
     private async Task CopyOutputAsync(CancellationToken cancellation)

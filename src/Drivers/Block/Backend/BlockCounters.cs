@@ -7,7 +7,7 @@ public sealed class BlockCounters
 {
     internal long ReadRequests, WriteRequests, FlushRequests, DiscardRequests;
     internal long SectorsRead, SectorsWritten, SectorsDiscarded;
-    internal long Errors, BadRequests;
+    internal long Errors, BadRequests, TimesFull;
 
     /// <summary>Requests that were answered, of whatever kind.</summary>
     public long Requests => Reads + Writes + Flushes + Discards + Bad;
@@ -35,6 +35,27 @@ public sealed class BlockCounters
 
     /// <summary>Requests that were wrong.</summary>
     public long Bad => Volatile.Read(ref BadRequests);
+
+    /// <summary>How often a request took the last free place of its ring: the guest had to wait with the next.</summary>
+    public long OutOfRequests => Volatile.Read(ref TimesFull);
+
+    /// <summary>How long reads took.</summary>
+    public BlockLatency ReadLatency { get; } = new();
+
+    /// <summary>How long writes and barriers took.</summary>
+    public BlockLatency WriteLatency { get; } = new();
+
+    /// <summary>How long flushes took.</summary>
+    public BlockLatency FlushLatency { get; } = new();
+
+    /// <summary>Where the time of a request is counted; null: nowhere.</summary>
+    internal BlockLatency? LatencyOf(BlkifOperation operation) => operation switch
+    {
+        BlkifOperation.Read => ReadLatency,
+        BlkifOperation.Write or BlkifOperation.WriteBarrier => WriteLatency,
+        BlkifOperation.FlushDiskcache => FlushLatency,
+        _ => null,
+    };
 
     /// <summary>Counts a request; the engine's lock is held.</summary>
     internal void Count(in BlockRequest request, in FinishedRequest outcome)

@@ -12,6 +12,9 @@ internal sealed class PendingRequest(BlockQueue queue)
     /// <summary>What it asks for.</summary>
     public BlockRequest Request;
 
+    /// <summary>When it was taken from the ring, as Stopwatch says.</summary>
+    public long TakenAt;
+
     /// <summary>What it was checked against.</summary>
     public BlockLimits Limits;
 }

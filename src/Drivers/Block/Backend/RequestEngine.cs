@@ -235,6 +235,9 @@ internal sealed class RequestEngine
         PendingRequest pending = queue.Free.Pop();
         pending.Request = request;
         pending.Limits = _limits;
+        pending.TakenAt = Stopwatch.GetTimestamp();
+        if (queue.Free.Count == 0)
+            _counters.TimesFull++;
         _ready.Enqueue(pending);
     }
 
@@ -246,6 +249,7 @@ internal sealed class RequestEngine
             if (pending.Request.Operation == BlkifOperation.WriteBarrier)
                 _barrierUnderWay = false;
             pending.Queue.Free.Push(pending);
+            _counters.LatencyOf(pending.Request.Operation)?.Add(pending.TakenAt);
             return Answer(pending.Queue, pending.Request, outcome);
         }
     }

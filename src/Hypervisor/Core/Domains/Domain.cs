@@ -30,9 +30,7 @@ public sealed partial class Domain : IGuestEnvironment
         Grants = new GrantTable(this, settings.MaxGrantFrames);
         Maps = new GrantMaps(this, settings.MaxMaptrackFrames);
         Watchdogs = new DomainWatchdogs(this);
-        _vcpus = new Vcpu[vcpuCount];
-        for (int i = 0; i < vcpuCount; i++)
-            _vcpus[i] = new Vcpu(this, new VcpuId(i));
+        _vcpus = CreateVcpus(vcpuCount, settings.CreateEngine ?? machine.Config.CreateEngine);
     }
 
     /// <summary>Guards the domain's page tables, frame types and memory map.</summary>
@@ -45,8 +43,8 @@ public sealed partial class Domain : IGuestEnvironment
 
     public DomId Id { get; }
 
-    /// <summary>The name, for people and logs.</summary>
-    public string Name { get; }
+    /// <summary>The name, for people and logs; it may change at any time.</summary>
+    public string Name { get; private set; }
 
     /// <summary>The processor features that CPUID shows.</summary>
     public CpuFeatures Features { get; }
@@ -56,4 +54,26 @@ public sealed partial class Domain : IGuestEnvironment
 
     /// <summary>The frame of the shared_info page; owned by the hypervisor, mapped by the guest.</summary>
     public Mfn SharedInfoFrame { get; }
+
+    /// <summary>Gives it another name.</summary>
+    public void Rename(string name) => Name = name;
+
+    /// <summary>Makes the vCPUs. An engine may want memory that the host does not have; then nothing is left of those before it.</summary>
+    private Vcpu[] CreateVcpus(int count, Func<VcpuState, ICpuEngine> createEngine)
+    {
+        var vcpus = new Vcpu[count];
+        int made = 0;
+        try
+        {
+            for (; made < count; made++)
+                vcpus[made] = new Vcpu(this, new VcpuId(made), createEngine);
+            return vcpus;
+        }
+        catch
+        {
+            foreach (Vcpu vcpu in vcpus.AsSpan(0, made))
+                (vcpu.Engine as IDisposable)?.Dispose();
+            throw;
+        }
+    }
 }

@@ -88,6 +88,9 @@ public sealed class DomainControl(Machine machine)
             domain.IsDying, time);
     }
 
+    /// <summary>How a vCPU stands (XEN_DOMCTL_getvcpuinfo, XEN_DOMCTL_getvcpuaffinity).</summary>
+    public VcpuInfo GetVcpuInfo(Vcpu vcpu) => machine.Scheduler.ReadInfo(vcpu);
+
     /// <summary>How a vCPU has spent its time.</summary>
     public VcpuRunstateInfo GetRunstate(Vcpu vcpu) => machine.Scheduler.ReadRunstate(vcpu);
 

@@ -27,6 +27,9 @@ public sealed record DomainSettings(string Name, int VcpuCount, ulong MaxPages)
     /// <summary>Processor features that CPUID does not show to the domain; those that make no sense without them are not shown either.</summary>
     public CpuFeatures HiddenFeatures { get; init; } = CpuFeatures.None;
 
+    /// <summary>Makes the engine of each of its vCPUs; null: the machine's (<see cref="MachineConfig.CreateEngine"/>).</summary>
+    public Func<VcpuState, ICpuEngine>? CreateEngine { get; init; }
+
     /// <summary>UUID.</summary>
     public Guid Handle { get; init; } = Guid.NewGuid();
 
@@ -39,6 +42,15 @@ public sealed record DomainSettings(string Name, int VcpuCount, ulong MaxPages)
     /// <summary>The largest <see cref="MaxEventChannels"/>: what the FIFO ABI has room for.</summary>
     public const int MaxMaxEventChannels = FifoEventLimits.NrChannels - 1;
 }
+
+/// <summary>How a vCPU stands (XEN_DOMCTL_getvcpuinfo).</summary>
+/// <param name="IsOnline">It is up.</param>
+/// <param name="IsRunning">It is on a physical CPU at this moment.</param>
+/// <param name="IsBlocked">It waits for an event.</param>
+/// <param name="Cpu">The physical CPU that it runs on, waits for or was on last.</param>
+/// <param name="CpuTime">Time that it has run. <b>Units</b>: ns.</param>
+/// <param name="Affinity">Where it may run.</param>
+public readonly record struct VcpuInfo(bool IsOnline, bool IsRunning, bool IsBlocked, int Cpu, ulong CpuTime, CpuSet Affinity);
 
 /// <summary>How a domain stands (XEN_DOMCTL_getdomaininfo).</summary>
 /// <param name="Pages">Memory it has. <b>Units</b>: frames.</param>

@@ -39,4 +39,27 @@ internal static class FxsaveImage
         for (int i = 0; i < 16; i++)
             registers.Xmm[i] = Vector128.Create(image.Slice(Xmm + (i * Slot), Slot));
     }
+
+    /// <summary>Writes x87 and SSE registers into an image, which is otherwise zero.</summary>
+    public static void Save(in RegisterFile registers, Span<byte> image)
+    {
+        BinaryPrimitives.WriteUInt16LittleEndian(image, registers.Fcw);
+        BinaryPrimitives.WriteUInt16LittleEndian(image[2..], registers.Fsw);
+        image[4] = registers.Ftw;
+        BinaryPrimitives.WriteUInt16LittleEndian(image[6..], registers.Fop);
+        BinaryPrimitives.WriteUInt64LittleEndian(image[8..], registers.Fip);
+        BinaryPrimitives.WriteUInt64LittleEndian(image[16..], registers.Fdp);
+        BinaryPrimitives.WriteUInt32LittleEndian(image[Mxcsr..], registers.Mxcsr);
+        BinaryPrimitives.WriteUInt32LittleEndian(image[(Mxcsr + 4)..], MxcsrMask);
+        int top = (registers.Fsw >> 11) & 7;
+        for (int i = 0; i < 8; i++)
+        {
+            Float80 value = registers.X87[(top + i) & 7];
+            BinaryPrimitives.WriteUInt64LittleEndian(image[(X87 + (i * Slot))..], value.Significand);
+            BinaryPrimitives.WriteUInt16LittleEndian(image[(X87 + (i * Slot) + 8)..], value.SignExponent);
+        }
+
+        for (int i = 0; i < 16; i++)
+            registers.Xmm[i].CopyTo(image.Slice(Xmm + (i * Slot), Slot));
+    }
 }

@@ -6,7 +6,7 @@ namespace Xen.Core;
 /// <summary>A virtual processor of a domain: its state, its engine, and what the scheduler, the clock and the event channels keep about it.</summary>
 public sealed partial class Vcpu
 {
-    internal Vcpu(Domain domain, VcpuId id)
+    internal Vcpu(Domain domain, VcpuId id, Func<VcpuState, ICpuEngine> createEngine)
     {
         Domain = domain;
         Id = id;
@@ -14,7 +14,7 @@ public sealed partial class Vcpu
         Descriptors = new VcpuDescriptors(this);
         Info = new VcpuInfoPage(
             domain.Machine.Memory, domain.Machine.Code, domain.SharedInfoFrame.Address + ((uint)id.Value * VcpuInfoPage.Size));
-        Engine = domain.Machine.Config.CreateEngine(State);
+        Engine = createEngine(State);
         Trace = new TraceRing(domain.Machine.Clock);
         Credit = new CreditEntry(domain.Credit, this);
         Runstate = new RunstateClock(domain.Machine.Clock.Now);

@@ -3,8 +3,8 @@ using Xen.Cpu;
 
 namespace Xen.Core;
 
-/// <summary>Gives a vCPU its first state (VCPUOP_initialise, XEN_DOMCTL_setvcpucontext).</summary>
-public static class VcpuContext
+/// <summary>Gives a vCPU its first state (VCPUOP_initialise, XEN_DOMCTL_setvcpucontext), and tells what it has.</summary>
+public static partial class VcpuContext
 {
     private const RFlags GuestFlags = RFlags.ArithmeticMask | RFlags.Trap | RFlags.Direction | RFlags.NestedTask | RFlags.Resume
         | RFlags.AlignmentCheck | RFlags.Identification;

@@ -10,6 +10,14 @@ public static class GuestStructs
     public static int SizeOf<T>()
         where T : unmanaged => Unsafe.SizeOf<T>();
 
+    /// <summary>The bytes of a structure.</summary>
+    public static byte[] BytesOf<T>(in T value)
+        where T : unmanaged
+    {
+        // SAFETY: value is viewed as its own bytes, for reading.
+        return MemoryMarshal.AsBytes(new ReadOnlySpan<T>(in value)).ToArray();
+    }
+
     /// <summary>Copies a structure from the guest, once.</summary>
     public static bool TryRead<T>(Vcpu vcpu, ulong address, out T value)
         where T : unmanaged

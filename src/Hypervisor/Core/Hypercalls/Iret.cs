@@ -41,6 +41,7 @@ internal static class Iret
         registers.Cs = inSyscall ? FlatSelectors.UserCs64 : (ushort)(frame.Cs | 3);
         registers.Ss = inSyscall ? FlatSelectors.UserSs64 : (ushort)(frame.Ss | 3);
         registers.Rflags = (ulong)(((RFlags)frame.Rflags & GuestFlags) | FixedFlags);
+        vcpu.IsNmiMasked = false;
         vcpu.Info.UpcallMask = ((RFlags)frame.Rflags & RFlags.Interrupt) == 0;
 
         if (!CanonicalAddress.IsCanonical(frame.Rip) || !IsCode64(vcpu, registers.Cs))

@@ -38,6 +38,11 @@ internal static class VcpuOp
                 return RegisterArea(vcpu, target, (VcpuOperation)(uint)arguments.A1, argument);
             case VcpuOperation.RegisterVcpuInfo:
                 return RegisterInfo(vcpu, target, argument);
+            case VcpuOperation.SendNmi:
+                if (argument != 0)
+                    return XenErrno.EINVAL;
+                target.SendNmi();
+                return XenErrno.OK;
             case VcpuOperation.GetPhysid:
                 // Only for the domain that the hardware belongs to.
                 return XenErrno.EINVAL;

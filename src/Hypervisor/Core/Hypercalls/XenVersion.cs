@@ -4,7 +4,7 @@ using Xen.Abi;
 namespace Xen.Core;
 
 /// <summary>xen_version: what hypervisor this is and what it can do. <b>Source</b>: version.h, features.h.</summary>
-internal static class XenVersion
+public static class XenVersion
 {
     /// <summary>The interface's level.</summary>
     public const int Major = 4, Minor = 17;
@@ -13,11 +13,12 @@ internal static class XenVersion
     private const uint PvFeatures = (1u << (int)XenFeature.MmuPtUpdatePreserveAd) | (1u << (int)XenFeature.HighmemAssist)
         | (1u << (int)XenFeature.GnttabMapAvailBits) | (1u << (int)XenFeature.MemoryOpVnodeSupported) | (1u << (int)XenFeature.NotDirectMapped);
 
-    private const string ExtraVersion = ".0", Capabilities = "xen-3.0-x86_64 ", Changeset = "", Compiler = ".NET";
+    /// <summary>The rest of what it says of itself.</summary>
+    public const string ExtraVersion = ".0", Capabilities = "xen-3.0-x86_64 ", Changeset = "", Compiler = ".NET";
 
     /// <inheritdoc cref="HypercallHandler"/>
     /// <remarks>Arguments: command, where the answer goes. <b>Errors</b>: EFAULT, EINVAL, ENOSYS; EPERM build id, which only a control domain reads.</remarks>
-    public static HypercallResult Handle(Vcpu vcpu, in HypercallArguments arguments)
+    internal static HypercallResult Handle(Vcpu vcpu, in HypercallArguments arguments)
     {
         ulong address = arguments.A2;
         switch ((XenVersionOperation)(uint)arguments.A1)

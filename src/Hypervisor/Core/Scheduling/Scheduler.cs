@@ -172,6 +172,16 @@ internal sealed class Scheduler : IDisposable
             return vcpu.Runstate.Read(_clock.Now);
     }
 
+    /// <summary>How a vCPU stands, all of one moment.</summary>
+    public VcpuInfo ReadInfo(Vcpu vcpu)
+    {
+        lock (_gate)
+        {
+            VcpuRunstateInfo runstate = vcpu.Runstate.Read(_clock.Now);
+            return new VcpuInfo(vcpu.IsUp, vcpu.Credit.IsRunning, vcpu.IsBlocked, vcpu.Credit.Cpu, runstate.Time[(int)Runstate.Running], vcpu.Credit.Affinity);
+        }
+    }
+
     /// <summary>The next vCPU for a processor.</summary>
     /// <param name="cpu">The processor whose thread calls.</param>
     /// <param name="previous">What it has run just now.</param>

@@ -76,7 +76,7 @@ public sealed partial class Vcpu
         PollTimer.Cancel();
         Info.UpcallMask = false;
         Scheduler.Block(this);
-        if (HasPendingUpcall)
+        if (HasPendingUpcall || IsNmiPending)
             Scheduler.Unblock(this, boost: false);
     }
 
@@ -91,7 +91,7 @@ public sealed partial class Vcpu
         PollTimer.Cancel();
         PollPort = ports.Length == 1 ? (int)ports[0].Value : PollsSeveral;
         Scheduler.Block(this);
-        bool ready = HasPendingUpcall;
+        bool ready = HasPendingUpcall || IsNmiPending;
         foreach (EvtchnPort port in ports)
             ready |= Domain.Events.IsPending(port);
         if (ready)

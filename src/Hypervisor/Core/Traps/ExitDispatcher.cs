@@ -13,15 +13,34 @@ internal static class ExitDispatcher
     private const ulong Dr6SingleStep = 0x4000;
     private const int SyscallLength = 2;
 
-    /// <summary>To be called before each run of the engine: delivers an event upcall if one is due.</summary>
+    /// <summary>To be called before each run of the engine: delivers a non-maskable interrupt and an event upcall if they are due.</summary>
     public static void BeforeEntry(Vcpu vcpu)
     {
+        if (vcpu.IsNmiPending)
+            DeliverNmi(vcpu);
         GuestCallback callback = vcpu.Traps.EventCallback;
         if (!callback.IsRegistered || !vcpu.HasPendingUpcall)
             return;
         vcpu.Counters.Upcalls++;
         vcpu.Trace.Record(TraceKind.Upcall, vcpu.Info.PendingSelector, vcpu.State.Registers.Rip);
         Bounce.Enter(vcpu, callback.Address, maskEvents: true);
+    }
+
+    /// <summary>Enters the guest's handler of non-maskable interrupts; a guest that has none loses it.</summary>
+    private static void DeliverNmi(Vcpu vcpu)
+    {
+        if (!vcpu.TryTakeNmi())
+            return;
+        TrapInfo gate = vcpu.Traps.Gates[(int)TrapVector.Nmi];
+        if (gate.Address == 0)
+        {
+            vcpu.Domain.Machine.Log.WriteGuest(vcpu.Domain.Id, $"{vcpu}: an NMI is lost, because the kernel has no handler for it");
+            return;
+        }
+
+        vcpu.IsNmiMasked = true;
+        vcpu.Trace.Record(TraceKind.Exception, (ulong)TrapVector.Nmi, 0, vcpu.State.Registers.Rip);
+        Bounce.Enter(vcpu, gate.Address, gate.MasksEvents);
     }
 
     /// <summary>To be called after each run of the engine.</summary>

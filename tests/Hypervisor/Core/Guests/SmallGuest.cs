@@ -166,11 +166,11 @@ internal sealed class SmallGuest
         try
         {
             File.WriteAllBytes(file, Guest.Build().Elf);
-            using LocalToolstack machine = LocalToolstack.Start(new MachineOptions(64, "interpreter"));
+            using LocalToolstack machine = LocalToolstack.Start(new MachineOptions(64));
             using IRunningDomain domain = machine.CreateDomain(new DomainConfig
             {
                 Name = "small", Kernel = file, MemoryMiB = 64, MaxMemoryMiB = 64, Vcpus = vcpus, MaxVcpus = vcpus,
-                OnPoweroff = ShutdownAction.Destroy, OnCrash = ShutdownAction.Destroy,
+                CpuEngine = "interpreter", OnPoweroff = ShutdownAction.Destroy, OnCrash = ShutdownAction.Destroy,
             });
             domain.Unpause();
             if (!domain.Completion.Wait(TimeSpan.FromMinutes(2)))

@@ -311,4 +311,39 @@ public sealed class TrapGuestTests
         code.Label(ref right);
         code.nop();
     }
+    [Fact]
+    public void Nmi_EntersItsHandler_AndAnotherWaitsForIret()
+    {
+        var guest = new SmallGuest();
+        ulong depth = guest.Guest.Words(0), count = guest.Guest.Words(0);
+        Label handler = guest.Routine(() =>
+        {
+            guest.Code.push(rax);
+            guest.ExpectWord(depth, 0, "not nested");
+            guest.Increment(depth);
+            guest.Increment(count);
+            Label second = guest.Code.CreateLabel();
+            guest.Code.mov(rax, count);
+            guest.Code.cmp(__qword_ptr[rax], 1);
+            guest.Code.jne(second);
+            guest.Guest.Hypercall(HypercallNumber.VcpuOp, (ulong)VcpuOperation.SendNmi, 0, 0);
+            guest.Guest.Expect(0, "send_nmi in the handler");
+            guest.Guest.Yield();
+            guest.Code.Label(ref second);
+            guest.Code.mov(rax, depth);
+            guest.Code.dec(__qword_ptr[rax]);
+            guest.Code.pop(rax);
+            guest.ReturnFromHandler();
+        });
+        guest.Gate(TrapVector.Nmi, handler);
+        guest.SetTrapTable();
+        guest.Guest.Hypercall(HypercallNumber.VcpuOp, (ulong)VcpuOperation.SendNmi, 0, 1);
+        guest.Guest.Expect(-(long)XenErrno.EINVAL, "send_nmi with an argument");
+        guest.Guest.Hypercall(HypercallNumber.VcpuOp, (ulong)VcpuOperation.SendNmi, 0, 0);
+        guest.Guest.Expect(0, "send_nmi");
+        guest.ExpectWord(count, 2, "both have come");
+        guest.ExpectWord(depth, 0, "and gone");
+        guest.Guest.PowerOff();
+        guest.RunToPowerOff();
+    }
 }

@@ -1,0 +1,80 @@
+using System.Diagnostics;
+using Grpc.Core;
+using Xen.Contract;
+using Xen.Contract.V1;
+
+namespace Xen.Xm;
+
+/// <summary>How commands reach xend, and what they say when that fails.</summary>
+internal sealed class ServiceCalls(XmContext context)
+{
+    /// <summary>How long a xend that somebody else has started may take to answer, or one that is ending to end; and how often that is looked at.</summary>
+    private static readonly TimeSpan StartPatience = TimeSpan.FromSeconds(20), StartPause = TimeSpan.FromMilliseconds(50);
+
+    /// <summary>Asks the xend that runs.</summary>
+    /// <exception cref="XmException">None runs, it refuses, or it ends meanwhile.</exception>
+    public Task<T> AskAsync<T>(Func<Xend.XendClient, AsyncUnaryCall<T>> call) => UseAsync(start: false, async client => await call(client).ConfigureAwait(false));
+
+    /// <summary>Works with xend.</summary>
+    /// <param name="start">Whether one is started if none runs.</param>
+    /// <param name="use">The work.</param>
+    /// <exception cref="XmException">As for <see cref="AskAsync"/>.</exception>
+    public async Task<T> UseAsync<T>(bool start, Func<Xend.XendClient, Task<T>> use)
+    {
+        using XendConnection connection = await OpenAsync(start).ConfigureAwait(false) ?? throw new XmException("no domain is running, and no xend: start a domain with xm create.");
+        return await TranslateAsync(() => use(connection.Client)).ConfigureAwait(false);
+    }
+
+    /// <summary>The same, where there may be no xend.</summary>
+    /// <returns>The default, if none runs.</returns>
+    public async Task<T?> TryAskAsync<T>(Func<Xend.XendClient, AsyncUnaryCall<T>> call)
+        where T : class
+    {
+        using XendConnection? connection = await OpenAsync(start: false).ConfigureAwait(false);
+        return connection is null ? null : await TranslateAsync(async () => await call(connection.Client).ConfigureAwait(false)).ConfigureAwait(false);
+    }
+
+    private static async Task<T> TranslateAsync<T>(Func<Task<T>> work)
+    {
+        try
+        {
+            return await work().ConfigureAwait(false);
+        }
+        catch (RpcException fault) when (fault.StatusCode == StatusCode.Unavailable)
+        {
+            throw new XmException("xend ended meanwhile, and its domains with it: its log says why (xm log).", fault);
+        }
+        catch (RpcException fault) when (fault.StatusCode == StatusCode.Cancelled)
+        {
+            throw new OperationCanceledException(fault.Message, fault);
+        }
+        catch (RpcException fault)
+        {
+            throw new XmException(fault.Status.Detail, fault);
+        }
+    }
+
+    private async Task<XendConnection?> OpenAsync(bool start)
+    {
+        long began = Stopwatch.GetTimestamp();
+        while (true)
+        {
+            try
+            {
+                XendConnection? connection = await XendConnection.TryOpenAsync(context.Paths.ServiceSocket, context.Stop).ConfigureAwait(false);
+                if (connection is not null || !start)
+                    return connection;
+                await context.StartService(context.Stop).ConfigureAwait(false);
+            }
+            catch (IOException) when (start && File.Exists(context.Paths.ServiceLock) && Stopwatch.GetElapsedTime(began) < StartPatience)
+            {
+                // Another command has just started one, or one is just ending: its lock says so.
+                await Task.Delay(StartPause, context.Stop).ConfigureAwait(false);
+            }
+            catch (IOException fault)
+            {
+                throw new XmException(fault.Message, fault);
+            }
+        }
+    }
+}

@@ -1,0 +1,72 @@
+using System.Diagnostics;
+using Xen.Abi;
+using Xen.Drivers.Block.Backend;
+using Xen.Drivers.Block.Frontend;
+
+namespace Xen.Drivers.Tests.Block;
+
+/// <summary>What a device tells about how long its requests take, and whether its ring is long enough.</summary>
+public sealed class BlockLatencyTests
+{
+    [Theory]
+    [InlineData(0, 0)]
+    [InlineData(9, 0)]
+    [InlineData(10, 1)]
+    [InlineData(19, 1)]
+    [InlineData(20, 2)]
+    [InlineData(10_000, 10)]
+    [InlineData(10_230, 10)]
+    [InlineData(10_240, 11)]
+    [InlineData(-5, 0)]
+    [InlineData(long.MaxValue, BlockLatency.Buckets - 1)]
+    public void Bucket_IsThePowerOfTwoAbove(long ticks, int bucket)
+    {
+        var latency = new BlockLatency();
+        latency.Add(TimeSpan.FromTicks(ticks));
+        Assert.Equal(bucket, Array.IndexOf(latency.Read(), 1));
+        Assert.Equal(1, latency.Read().Sum());
+    }
+
+    [Fact]
+    public async Task Latency_IsFromTheRingToTheAnswer()
+    {
+        using ManualResetEventSlim go = new();
+        var storage = new FakeStorage { Before = (_, _) => go.Wait(BlockPair.Patience) ? XenErrno.OK : XenErrno.EIO };
+        using BlockPair pair = new(storage);
+        using BlockFrontend frontend = pair.Connect();
+        long start = Stopwatch.GetTimestamp();
+        Task read = frontend.ReadAsync(0, new byte[512]);
+        TimeSpan atLeast = TimeSpan.FromMilliseconds(20);
+        Assert.True(SpinWait.SpinUntil(() => Stopwatch.GetElapsedTime(start) > atLeast * 2, BlockPair.Patience));
+        go.Set();
+        await read.WaitAsync(BlockPair.Patience);
+        await frontend.WriteAsync(0, new byte[512]).WaitAsync(BlockPair.Patience);
+        await frontend.FlushAsync().WaitAsync(BlockPair.Patience);
+        pair.Close(frontend);
+
+        BlockCounters counters = pair.Backend.Counters;
+        Assert.Equal((1, 1, 1), (counters.ReadLatency.Read().Sum(), counters.WriteLatency.Read().Sum(), counters.FlushLatency.Read().Sum()));
+
+        // 20 ms are in the bucket from 16384 µs on.
+        Assert.Equal(0, counters.ReadLatency.Read()[..15].Sum());
+    }
+
+    [Fact]
+    public async Task OutOfRequests_IsCountedWhenTheRingIsFull()
+    {
+        using ManualResetEventSlim go = new();
+        var storage = new FakeStorage { Before = (_, _) => go.Wait(BlockPair.Patience) ? XenErrno.OK : XenErrno.EIO };
+        using BlockPair pair = new(storage);
+        using BlockFrontend frontend = pair.Connect();
+        BlockCounters counters = pair.Backend.Counters;
+
+        // A ring of one page has 32 places.
+        List<Task> all = [.. Enumerable.Range(0, 31).Select(i => frontend.WriteAsync(i, new byte[512]))];
+        Assert.Equal(0, counters.OutOfRequests);
+        all.Add(frontend.WriteAsync(31, new byte[512]));
+        go.Set();
+        await Task.WhenAll(all).WaitAsync(BlockPair.Patience);
+        pair.Close(frontend);
+        Assert.Equal(1, counters.OutOfRequests);
+    }
+}
