@@ -31,7 +31,7 @@ public sealed record VifStatistics(
 /// <param name="Discards">Requests to discard.</param>
 /// <param name="ReadSectors"><b>Units</b>: sectors of 512 bytes.</param>
 /// <param name="WrittenSectors"><b>Units</b>: sectors of 512 bytes.</param>
-/// <param name="OutOfRequests">How often a request took the last free place of its ring, so that the guest had to wait with the next.</param>
+/// <param name="OutOfRequests">How often a response made place in a ring that was full: the guest had to wait for it with its next request.</param>
 /// <param name="Errors">Requests that failed or were malformed.</param>
 /// <param name="ReadLatency">How long reads took.</param>
 /// <param name="WriteLatency">How long writes took, barriers included.</param>

@@ -57,6 +57,9 @@ public sealed class BackRing<TRequest, TResponse>
     /// <summary>Requests that are there to be taken; 0 when the ring is closed.</summary>
     public int UnconsumedRequests => (int)Unconsumed();
 
+    /// <summary>Whether the frontend has no place for another request before a response is published.</summary>
+    public bool IsFull => (int)(_reqCons - _rspPublished) + UnconsumedRequests == Size;
+
     /// <summary>RING_HAS_UNCONSUMED_REQUESTS.</summary>
     public bool HasUnconsumedRequests => Unconsumed() != 0;
 

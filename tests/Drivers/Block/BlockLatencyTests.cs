@@ -30,12 +30,20 @@ public sealed class BlockLatencyTests
     [Fact]
     public async Task Latency_IsFromTheRingToTheAnswer()
     {
-        using ManualResetEventSlim go = new();
-        var storage = new FakeStorage { Before = (_, _) => go.Wait(BlockPair.Patience) ? XenErrno.OK : XenErrno.EIO };
+        using ManualResetEventSlim begun = new(), go = new();
+        var storage = new FakeStorage
+        {
+            Before = (_, _) =>
+            {
+                begun.Set();
+                return go.Wait(BlockPair.Patience) ? XenErrno.OK : XenErrno.EIO;
+            },
+        };
         using BlockPair pair = new(storage);
         using BlockFrontend frontend = pair.Connect();
-        long start = Stopwatch.GetTimestamp();
         Task read = frontend.ReadAsync(0, new byte[512]);
+        Assert.True(begun.Wait(BlockPair.Patience));
+        long start = Stopwatch.GetTimestamp();
         TimeSpan atLeast = TimeSpan.FromMilliseconds(20);
         Assert.True(SpinWait.SpinUntil(() => Stopwatch.GetElapsedTime(start) > atLeast * 2, BlockPair.Patience));
         go.Set();

@@ -36,7 +36,7 @@ public sealed class BlockCounters
     /// <summary>Requests that were wrong.</summary>
     public long Bad => Volatile.Read(ref BadRequests);
 
-    /// <summary>How often a request took the last free place of its ring: the guest had to wait with the next.</summary>
+    /// <summary>How often a response made place in a ring that was full: the guest had to wait for it with its next request.</summary>
     public long OutOfRequests => Volatile.Read(ref TimesFull);
 
     /// <summary>How long reads took.</summary>

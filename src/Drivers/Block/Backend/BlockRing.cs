@@ -9,6 +9,9 @@ internal abstract class BlockRing : BlkifRing
     /// <inheritdoc cref="BackRing{TRequest, TResponse}.TryTake"/>
     public abstract bool TryTake(out BlkifRequest request);
 
+    /// <inheritdoc cref="BackRing{TRequest, TResponse}.IsFull"/>
+    public abstract bool IsFull { get; }
+
     /// <inheritdoc cref="BackRing{TRequest, TResponse}.FinalCheckForRequests"/>
     public abstract bool FinalCheckForRequests();
 
@@ -36,6 +39,8 @@ internal abstract class BlockRing : BlkifRing
             request = wire.ToNative();
             return taken;
         }
+
+        public override bool IsFull => _ring.IsFull;
 
         public override bool FinalCheckForRequests() => _ring.FinalCheckForRequests();
 

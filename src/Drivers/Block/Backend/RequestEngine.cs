@@ -236,8 +236,6 @@ internal sealed class RequestEngine
         pending.Request = request;
         pending.Limits = _limits;
         pending.TakenAt = Stopwatch.GetTimestamp();
-        if (queue.Free.Count == 0)
-            _counters.TimesFull++;
         _ready.Enqueue(pending);
     }
 
@@ -263,6 +261,8 @@ internal sealed class RequestEngine
             _badness = Math.Max(0, _badness - 1);
         else if ((_badness += BadWeight) > _mostBadness)
             Break($"too many malformed requests, the last one: {Describe(request, outcome.Fault)}");
+        if (queue.Ring.IsFull)
+            _counters.TimesFull++;
         queue.Ring.Put(new BlkifResponse { Id = request.Wire.Id, Operation = request.Operation, Status = outcome.Status });
         return queue.Ring.Push();
     }
