@@ -27,10 +27,31 @@ public sealed record XenPaths(string RuntimeFolder, string LogFolder, IReadOnlyL
     /// <summary>The logs of consoles that are given no other path.</summary>
     public string ConsoleLogFolder => Path.Combine(LogFolder, "console");
 
+    /// <summary>What outlives xend: managed domains and their disks' overlays.</summary>
+    public string StateFolder { get; init; } = Path.Combine(RuntimeFolder, "state");
+
+    /// <summary>Held locked while a xend uses the state.</summary>
+    public string StateLock => Path.Combine(StateFolder, "lock");
+
+    /// <summary>The configurations of managed domains, a file each.</summary>
+    public string DomainFolder => Path.Combine(StateFolder, "domains");
+
+    /// <summary>What domains have written to disks that are copied on write.</summary>
+    public string OverlayFolder => Path.Combine(StateFolder, "overlays");
+
+    /// <summary>The configurations in it are started with xend.</summary>
+    public IEnumerable<string> AutoFolders => ConfigFolders.Select(static folder => Path.Combine(folder, "auto"));
+
+    /// <summary>Whether there are managed domains, running or not.</summary>
+    public bool HasManagedDomains => Directory.Exists(DomainFolder) && Directory.EnumerateFiles(DomainFolder, "*.json").Any();
+
     /// <summary>Core dumps that are given no other path.</summary>
     public string DumpFolder { get; init; } = Path.Combine(LogFolder, "dump");
 
-    /// <summary>The folders of the user who runs us. XEN_RUNTIME_DIR and XEN_LOG_DIR, where set, come before all rules.</summary>
+    /// <summary>
+    /// The folders of the user who runs us. XEN_RUNTIME_DIR, XEN_LOG_DIR, XEN_STATE_DIR and XEN_CONFIG_DIR, where set, come before all rules.
+    /// A XEN_RUNTIME_DIR makes a xend of its own: its state is in there, too, unless XEN_STATE_DIR says otherwise.
+    /// </summary>
     public static XenPaths ForUser()
     {
         bool root = Environment.IsPrivilegedProcess;
@@ -40,8 +61,11 @@ public sealed record XenPaths(string RuntimeFolder, string LogFolder, IReadOnlyL
             : $"/tmp/xen-{Environment.UserName}";
         string log = root ? "/var/log/xen" : Path.Combine(Variable("XDG_STATE_HOME") ?? Path.Combine(home, ".local/state"), "xen/log");
         string config = Path.Combine(Variable("XDG_CONFIG_HOME") ?? Path.Combine(home, ".config"), "xen");
-        return new XenPaths(Variable("XEN_RUNTIME_DIR") ?? runtime, Variable("XEN_LOG_DIR") ?? log, root ? ["/etc/xen"] : [config, "/etc/xen"])
+        string state = Variable("XEN_RUNTIME_DIR") is { } own ? Path.Combine(own, "state") : root ? "/var/lib/xen" : Path.GetDirectoryName(log)!;
+        IReadOnlyList<string> configs = Variable("XEN_CONFIG_DIR") is { } only ? [only] : root ? ["/etc/xen"] : [config, "/etc/xen"];
+        return new XenPaths(Variable("XEN_RUNTIME_DIR") ?? runtime, Variable("XEN_LOG_DIR") ?? log, configs)
         {
+            StateFolder = Variable("XEN_STATE_DIR") ?? state,
             DumpFolder = Variable("XEN_LOG_DIR") is { } folder ? Path.Combine(folder, "dump") : root ? "/var/lib/xen/dump" : Path.Combine(Path.GetDirectoryName(log)!, "dump"),
             DefaultStoreSocket = root && Variable("XEN_RUNTIME_DIR") is null ? "/run/xenstored/socket" : null,
         };

@@ -16,7 +16,7 @@ internal sealed class XendState
     public XendState(XenPaths paths, IToolstack toolstack, XendLog log, CancellationToken stopping)
     {
         (Paths, Toolstack, Log, Stopping) = (paths, toolstack, log, stopping);
-        Domains = new DomainRegistry(toolstack, Events);
+        Domains = new DomainRegistry(toolstack, Events, new DefinitionStore(paths.DomainFolder, log));
     }
 
     /// <summary>Of xend and the contract, as the assembly says.</summary>
@@ -75,7 +75,7 @@ internal sealed class XendState
     {
         try
         {
-            if (!managed.Domain.Status.State.HasFlag(DomainState.Paused))
+            if (managed.Domain.Config.OnXendStop == XendStopAction.Shutdown && !managed.Domain.Status.State.HasFlag(DomainState.Paused))
             {
                 managed.Domain.RequestShutdown(ShutdownRequest.Poweroff);
                 return;

@@ -24,6 +24,9 @@ public sealed record DomainOutcome(ShutdownReason Reason, bool Destroyed, string
 /// <param name="CpuTime">Time its vCPUs have run, summed.</param>
 public sealed record DomainStatus(int MemoryMiB, int OnlineVcpus, DomainState State, TimeSpan CpuTime)
 {
+    /// <summary>xm's six columns: running, blocked, paused, shut down, crashed, dying; '-' where not.</summary>
+    public string Letters => string.Concat("rbpscd".Select((letter, bit) => ((int)State & (1 << bit)) != 0 ? letter : '-'));
+
     /// <summary>The state in a word, for <c>xm domstate</c>: dying, crashed, shutdown, paused, idle (all its vCPUs wait for events), running, or no state.</summary>
     public string StateText => State switch
     {

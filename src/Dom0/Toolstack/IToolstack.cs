@@ -18,6 +18,10 @@ public interface IToolstack : IDisposable
     /// <exception cref="ToolstackException">The kernel cannot be loaded, memory is short, the name is taken...: file, cause and remedy.</exception>
     IRunningDomain CreateDomain(DomainConfig config);
 
+    /// <summary>Removes what domains have written to disks that are copied on write, but for these: of a domain that is forgotten, or ended when its machine was killed.</summary>
+    /// <param name="kept">UUIDs of the domains whose disks are kept; those that run are kept anyway.</param>
+    void ForgetDisks(IReadOnlySet<Guid> kept);
+
     /// <summary>Offers xenstore on a Unix socket, to xenstore's tools and to whoever may open the socket; until the machine ends.</summary>
     /// <param name="path">The socket.</param>
     /// <exception cref="ToolstackException">It cannot be made, or another xenstore has it.</exception>
@@ -63,6 +67,9 @@ public sealed record MachineOptions(int GuestMemoryMiB)
 
     /// <summary>Where the logs of consoles are that are given no path. Null: such a console is refused.</summary>
     public string? ConsoleLogFolder { get; init; }
+
+    /// <summary>Where what domains write to disks is that are copied on write; made when the first is. Null: such disks are refused.</summary>
+    public string? OverlayFolder { get; init; }
 
     /// <summary>Where core dumps are that are given no path, such as those of coredump-restart; made when the first is written. Null: there are none.</summary>
     public string? CoreDumpFolder { get; init; }

@@ -15,8 +15,9 @@ public sealed class ServiceLock : IDisposable
 
     /// <summary>Takes the lock.</summary>
     /// <param name="path">The file that stands for it; removed again at the end.</param>
+    /// <param name="variable">What names the folder, for messages.</param>
     /// <exception cref="ToolstackException">A running service has it, or the file cannot be made.</exception>
-    public static ServiceLock Take(string path)
+    public static ServiceLock Take(string path, string variable)
     {
         try
         {
@@ -28,11 +29,11 @@ public sealed class ServiceLock : IDisposable
         catch (IOException e)
         {
             string folder = Path.GetDirectoryName(path) ?? "/";
-            throw new ToolstackException($"another xend uses {folder}: xend stop ends it, and XEN_RUNTIME_DIR names another folder ({e.Message}).", e);
+            throw new ToolstackException($"another xend uses {folder}: xend stop ends it, and {variable} names another folder ({e.Message}).", e);
         }
         catch (UnauthorizedAccessException e)
         {
-            throw new ToolstackException($"{path} cannot be opened: {e.Message} Set XEN_RUNTIME_DIR to a folder of your own.", e);
+            throw new ToolstackException($"{path} cannot be opened: {e.Message} Set {variable} to a folder of your own.", e);
         }
     }
 

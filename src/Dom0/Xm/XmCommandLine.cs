@@ -16,10 +16,10 @@ internal sealed class XmCommandLine
     public XmCommandLine(XmContext context)
     {
         _context = context;
-        _root = new RootCommand("Create and manage Xen domains.") { new CreateCommand(context).Build(), new ConsoleCommand(context).Build() };
+        _root = new RootCommand("Create and manage Xen domains.") { new CreateCommand(context).Build(), new ConsoleCommand(context).Build(), new ListCommand(context).Build() };
         foreach (Command command in (IEnumerable<Command>)
         [
-            .. new DomainCommands(context).Build(), .. new ShutdownCommands(context).Build(), .. new ControlCommands(context).Build(),
+            .. new ManagedCommands(context).Build(), .. new DomainCommands(context).Build(), .. new ShutdownCommands(context).Build(), .. new ControlCommands(context).Build(),
             .. new ListingCommands(context).Build(), .. new DeviceCommands(context).Build(), .. new HostCommands(context).Build(),
         ])
         {

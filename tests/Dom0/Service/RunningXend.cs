@@ -14,9 +14,11 @@ internal sealed class RunningXend : IAsyncDisposable
     public static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
 
     private readonly DirectoryInfo _folder;
+    private readonly bool _ownsFolder;
     private readonly XendConnection _connection;
 
-    private RunningXend(DirectoryInfo folder, XendHost host, XendConnection connection) => (_folder, Host, _connection) = (folder, host, connection);
+    private RunningXend(DirectoryInfo folder, bool ownsFolder, XendHost host, XendConnection connection) =>
+        (_folder, _ownsFolder, Host, _connection) = (folder, ownsFolder, host, connection);
 
     public XendHost Host { get; }
 
@@ -26,12 +28,16 @@ internal sealed class RunningXend : IAsyncDisposable
 
     public XenPaths Paths => PathsIn(_folder.FullName);
 
-    public static async Task<RunningXend> StartAsync(int memoryMiB = 256)
+    public static Task<RunningXend> StartAsync(int memoryMiB = 256) => StartAsync(Directory.CreateTempSubdirectory("xend-"), ownsFolder: true, memoryMiB);
+
+    /// <summary>Starts one in folders that outlive it.</summary>
+    public static Task<RunningXend> StartAsync(string folder, int memoryMiB) => StartAsync(new DirectoryInfo(folder), ownsFolder: false, memoryMiB);
+
+    private static async Task<RunningXend> StartAsync(DirectoryInfo folder, bool ownsFolder, int memoryMiB)
     {
-        DirectoryInfo folder = Directory.CreateTempSubdirectory("xend-");
         XendHost host = await StartIn(folder.FullName, memoryMiB);
         XendConnection connection = (await XendConnection.TryOpenAsync(PathsIn(folder.FullName).ServiceSocket, CancellationToken.None))!;
-        return new RunningXend(folder, host, connection);
+        return new RunningXend(folder, ownsFolder, host, connection);
     }
 
     public static Task<XendHost> StartIn(string folder, int memoryMiB = 256) =>
@@ -64,7 +70,25 @@ internal sealed class RunningXend : IAsyncDisposable
     }
 
     /// <summary>Creates a domain of 64 MiB.</summary>
-    public async Task<CreateDomainReply> CreateAsync(string name, string kernel, bool paused = false)
+    public async Task<CreateDomainReply> CreateAsync(string name, string kernel, bool paused = false) => await Client.CreateDomainAsync(Request(name, kernel, paused));
+
+    /// <summary>What xend has logged so far.</summary>
+    public Task<string> ReadLogAsync() => File.ReadAllTextAsync(Paths.ServiceLog);
+
+    /// <summary>Waits until xend has logged something.</summary>
+    public async Task WhenLoggedAsync(string text)
+    {
+        using var patience = new CancellationTokenSource(Patience);
+        using var changes = new FileSystemWatcher(Paths.LogFolder);
+        using var changed = new SemaphoreSlim(0);
+        changes.Changed += (_, _) => changed.Release();
+        changes.EnableRaisingEvents = true;
+        while (!(await ReadLogAsync()).Contains(text, StringComparison.Ordinal))
+            await changed.WaitAsync(patience.Token);
+    }
+
+    /// <summary>Asks for a domain of 64 MiB.</summary>
+    public CreateDomainRequest Request(string name, string kernel, bool paused = false)
     {
         var request = new CreateDomainRequest
         {
@@ -74,15 +98,19 @@ internal sealed class RunningXend : IAsyncDisposable
             StartPaused = paused,
         };
         request.Overrides.Add("name=" + name);
-        return await Client.CreateDomainAsync(request);
+        return request;
     }
 
     public async ValueTask DisposeAsync()
     {
         _connection.Dispose();
         await Host.DisposeAsync();
-        _folder.Delete(recursive: true);
+        if (_ownsFolder)
+            _folder.Delete(recursive: true);
     }
 
-    private static XenPaths PathsIn(string folder) => new(Path.Combine(folder, "run"), Path.Combine(folder, "log"), []);
+    private static XenPaths PathsIn(string folder) => new(Path.Combine(folder, "run"), Path.Combine(folder, "log"), [Path.Combine(folder, "etc")])
+    {
+        StateFolder = Path.Combine(folder, "state"),
+    };
 }

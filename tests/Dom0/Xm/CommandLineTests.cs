@@ -131,5 +131,5 @@ public sealed class CommandLineTests
     [InlineData(DomainState.Running, "r-----")]
     [InlineData(DomainState.Blocked | DomainState.Paused, "-bp---")]
     [InlineData(DomainState.Shutdown | DomainState.Crashed | DomainState.Dying, "---scd")]
-    internal void States_AreXmsSixColumns(DomainState state, string expected) => Assert.Equal(expected, Messages.Letters(state));
+    internal void States_AreXmsSixColumns(DomainState state, string expected) => Assert.Equal(expected, new DomainStatus(0, 0, state, TimeSpan.Zero).Letters);
 }

@@ -37,6 +37,10 @@ internal sealed class FakeToolstack : IToolstack
         return Domain = new FakeDomain(config, Guest);
     }
 
+    public void ForgetDisks(IReadOnlySet<Guid> kept)
+    {
+    }
+
     public void WriteLog(string line)
     {
         Log.Add(line);

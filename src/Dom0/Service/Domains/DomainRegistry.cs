@@ -5,12 +5,15 @@ namespace Xen.Service;
 
 /// <summary>The domains of this xend, and for a while those that have ended.</summary>
 /// <remarks>Threads: any. No lock is held while a domain is built or ended.</remarks>
-internal sealed class DomainRegistry : IAsyncDisposable
+internal sealed partial class DomainRegistry : IAsyncDisposable
 {
     /// <summary>Outcomes of ended domains that are remembered, for clients that ask late.</summary>
     private const int MostOutcomes = 1000;
 
     private readonly Lock _lock = new();
+
+    /// <summary>The managed domains that are just being built.</summary>
+    private readonly HashSet<Guid> _starting = [];
     private readonly IToolstack _toolstack;
     private readonly DomainEvents _events;
     private readonly Dictionary<long, ManagedDomain> _domains = [];
@@ -24,7 +27,8 @@ internal sealed class DomainRegistry : IAsyncDisposable
     private int _building;
     private bool _closed;
 
-    public DomainRegistry(IToolstack toolstack, DomainEvents events) => (_toolstack, _events) = (toolstack, events);
+    public DomainRegistry(IToolstack toolstack, DomainEvents events, DefinitionStore definitions) =>
+        (_toolstack, _events, Definitions) = (toolstack, events, definitions);
 
     /// <summary>Told when the last domain has ended or the first is being built.</summary>
     public event Action? BusyChanged;
@@ -50,9 +54,13 @@ internal sealed class DomainRegistry : IAsyncDisposable
     }
 
     /// <summary>Builds a domain, paused.</summary>
+    /// <param name="config">What it is built from.</param>
+    /// <param name="definition">The managed domain that it is; null: none, it is there once.</param>
     /// <exception cref="ToolstackException">It cannot be built, or xend is stopping.</exception>
-    public ManagedDomain Create(DomainConfig config)
+    public ManagedDomain Create(DomainConfig config, Guid? definition = null)
     {
+        if (Definitions.Find(config.Name) is { } kept && kept.Uuid != definition)
+            throw new ToolstackException($"a managed domain is named '{config.Name}': xm start {config.Name} starts it; choose another name= for this one.");
         lock (_lock)
         {
             if (_closed)
@@ -67,7 +75,7 @@ internal sealed class DomainRegistry : IAsyncDisposable
             IRunningDomain domain = _toolstack.CreateDomain(config);
             lock (_lock)
             {
-                managed = new ManagedDomain(++_lastHandle, domain);
+                managed = new ManagedDomain(++_lastHandle, domain) { Definition = definition };
                 _domains.Add(managed.Handle, managed);
             }
 
@@ -93,7 +101,13 @@ internal sealed class DomainRegistry : IAsyncDisposable
 
     /// <summary>The domain of this name or number.</summary>
     /// <exception cref="NotFoundException">There is none.</exception>
-    public ManagedDomain Find(string nameOrId)
+    public ManagedDomain Find(string nameOrId) => TryFind(nameOrId) ?? throw new NotFoundException(
+        nameOrId is "0" or "Domain-0" ? "Domain-0 is xend itself and has no such thing: name another domain."
+        : Definitions.Find(nameOrId) is null ? $"no domain '{nameOrId}' is running: xm list shows those that are."
+        : $"domain '{nameOrId}' is not running: xm start {nameOrId} starts it.");
+
+    /// <summary>The domain of this name or number, or null.</summary>
+    public ManagedDomain? TryFind(string nameOrId)
     {
         bool isNumber = int.TryParse(nameOrId, NumberStyles.None, CultureInfo.InvariantCulture, out int id);
         lock (_lock)
@@ -105,9 +119,7 @@ internal sealed class DomainRegistry : IAsyncDisposable
             }
         }
 
-        throw new NotFoundException(nameOrId is "0" or "Domain-0"
-            ? "Domain-0 is xend itself and has no such thing: name another domain."
-            : $"no domain '{nameOrId}' is running: xm list shows those that are.");
+        return null;
     }
 
     /// <summary>Waits until a domain has ended and will not be restarted.</summary>

@@ -21,6 +21,9 @@ internal sealed class ManagedDomain : IAsyncDisposable
 
     public IRunningDomain Domain { get; }
 
+    /// <summary>What it is started from; null: from what is not kept.</summary>
+    public Guid? Definition { get; init; }
+
     public string Name => Domain.Config.Name;
 
     /// <summary>How many consoles it has; they are numbered from 0.</summary>

@@ -22,7 +22,7 @@ internal sealed class XendHost : IAsyncDisposable
     /// <summary>How long calls may take to end when xend stops.</summary>
     private static readonly TimeSpan LastCalls = TimeSpan.FromSeconds(5);
 
-    private readonly ServiceLock _lock;
+    private readonly ServiceLock _lock, _stateLock;
     private readonly IToolstack _toolstack;
     private readonly HypervisorLogFile _hypervisorLog;
     private readonly XendState _state;
@@ -30,16 +30,18 @@ internal sealed class XendHost : IAsyncDisposable
     private readonly CancellationTokenSource _stopping = new();
     private readonly IdleWatch _idle;
     private WebApplication? _web;
+    private Task _autoStart = Task.CompletedTask;
 
-    private XendHost(XendOptions options, XendLog log, ServiceLock serviceLock, Func<MachineOptions, IToolstack> startMachine)
+    private XendHost(XendOptions options, XendLog log, ServiceLock serviceLock, ServiceLock stateLock, Func<MachineOptions, IToolstack> startMachine)
     {
         _log = log;
-        _lock = serviceLock;
+        (_lock, _stateLock) = (serviceLock, stateLock);
         _toolstack = startMachine(new MachineOptions(options.MemoryMiB)
         {
             TrunkFolder = options.Paths.RuntimeFolder,
             ConsoleLogFolder = options.Paths.ConsoleLogFolder,
             CoreDumpFolder = options.Paths.DumpFolder,
+            OverlayFolder = options.Paths.OverlayFolder,
         });
         _hypervisorLog = new HypervisorLogFile(_toolstack, options.Paths.HypervisorLog);
         _state = new XendState(options.Paths, _toolstack, log, _stopping.Token);
@@ -55,26 +57,31 @@ internal sealed class XendHost : IAsyncDisposable
     public static async Task<XendHost> StartAsync(XendOptions options, Func<MachineOptions, IToolstack> startMachine, TextWriter? watched)
     {
         PrivateFolder.Make(options.Paths.RuntimeFolder, "XEN_RUNTIME_DIR");
-        ServiceLock serviceLock = ServiceLock.Take(options.Paths.ServiceLock);
+        ServiceLock serviceLock = ServiceLock.Take(options.Paths.ServiceLock, "XEN_RUNTIME_DIR");
+        ServiceLock? stateLock = null;
         XendHost? host = null;
         try
         {
+            PrivateFolder.Make(options.Paths.StateFolder, "XEN_STATE_DIR");
+            stateLock = ServiceLock.Take(options.Paths.StateLock, "XEN_STATE_DIR");
             PrivateFolder.Make(options.Paths.LogFolder, "XEN_LOG_DIR");
             var log = new XendLog(new LogFile(options.Paths.ServiceLog), watched);
             if (serviceLock.DiedHolder is { } died)
                 log.Write(string.Create(CultureInfo.InvariantCulture, $"the xend before (process {died}) did not end by itself: its domains ended as by a power cut"));
-            host = new XendHost(options, log, serviceLock, startMachine);
+            host = new XendHost(options, log, serviceLock, stateLock, startMachine);
+            host._state.Domains.ForgetDisks();
             host.OfferStore();
             await host.ListenAsync(options.Paths.ServiceSocket).ConfigureAwait(false);
             log.Write(string.Create(CultureInfo.InvariantCulture, $"started, process {Environment.ProcessId}, {options.MemoryMiB} MiB for guests"));
+            host.StartDomains();
             return host;
         }
         catch
         {
             if (host is not null)
                 await host.DisposeAsync().ConfigureAwait(false);
-            else
-                serviceLock.Dispose();
+            stateLock?.Dispose();
+            serviceLock.Dispose();
             throw;
         }
     }
@@ -108,6 +115,8 @@ internal sealed class XendHost : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _stopping.CancelAsync().ConfigureAwait(false);
+        _state.Domains.Close();
+        await _autoStart.ConfigureAwait(false);
         _idle.Dispose();
         await _state.Domains.DisposeAsync().ConfigureAwait(false);
         if (_web is not null)
@@ -120,10 +129,24 @@ internal sealed class XendHost : IAsyncDisposable
 
         _toolstack.Dispose();
         _hypervisorLog.Dispose();
+        _stateLock.Dispose();
         _lock.Dispose();
         _log.Write("ended");
         _log.Dispose();
         _stopping.Dispose();
+    }
+
+    /// <summary>Begins to start what shall start by itself; clients need not wait for it, and xend does not end meanwhile.</summary>
+    private void StartDomains()
+    {
+        _idle.Enter();
+        _autoStart = Task.Factory.StartNew(
+            () =>
+            {
+                new AutoStart(_state.Paths, _state.Domains, _log).Run();
+                _idle.Leave();
+            },
+            CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
     }
 
     private async Task ListenAsync(string socket)

@@ -20,7 +20,7 @@ internal static class Messages
             MaxMemoryMib = domain.Config.MaxMemoryMiB,
             OnlineVcpus = status.OnlineVcpus,
             MaxVcpus = domain.Config.MaxVcpus,
-            State = Letters(status.State),
+            State = status.Letters,
             CpuSeconds = status.CpuTime.TotalSeconds,
             Handle = managed.Handle,
             ConsoleCount = managed.ConsoleCount,
@@ -28,8 +28,25 @@ internal static class Messages
             StateText = status.StateText,
             Weight = share.Weight,
             Cap = share.Cap,
+            Managed = managed.Definition is not null,
         };
     }
+
+    /// <summary>A managed domain that does not run.</summary>
+    public static V1.Domain Of(DomainDefinition definition) => new()
+    {
+        Id = -1,
+        Name = definition.Name,
+        Uuid = definition.Uuid.ToString(),
+        MemoryMib = definition.MemoryMiB,
+        MaxMemoryMib = definition.MaxMemoryMiB,
+        OnlineVcpus = definition.Vcpus,
+        MaxVcpus = definition.MaxVcpus,
+        StateText = "shutoff",
+        Weight = definition.CpuWeight,
+        Cap = definition.CpuCap,
+        Managed = true,
+    };
 
     public static V1.DomainOutcome Of(DomainOutcome outcome) => new()
     {
@@ -95,12 +112,5 @@ internal static class Messages
         }
 
         return all;
-    }
-
-    /// <summary>xm's six columns: running, blocked, paused, shut down, crashed, dying.</summary>
-    public static string Letters(DomainState state)
-    {
-        const string letters = "rbpscd";
-        return string.Concat(letters.Select((letter, bit) => ((int)state & (1 << bit)) != 0 ? letter : '-'));
     }
 }

@@ -16,7 +16,8 @@ internal sealed partial class XendService
 
     public override Task<Done> ResetDomain(DomainRequest request, ServerCallContext context) => With(request.Domain, static domain => domain.Reset());
 
-    public override Task<Done> RenameDomain(RenameDomainRequest request, ServerCallContext context) => With(request.Domain, domain => domain.Rename(request.Name));
+    public override Task<Done> RenameDomain(RenameDomainRequest request, ServerCallContext context) =>
+        OffPoolAsync(() => state.Domains.Rename(request.Domain, request.Name));
 
     public override Task<Done> SendSysRq(SysRqRequest request, ServerCallContext context) => With(
         request.Domain, domain => domain.SendSysRq(request.Key.Length == 1 ? request.Key[0] : throw new ArgumentException("a SysRq key is one character.")));

@@ -14,13 +14,24 @@ internal sealed partial class XendService
         {
             reply.Domains.Add(state.DescribeDom0());
             reply.Domains.AddRange(state.Domains.Domains.Select(Messages.Of));
+            if (request.WithInactive)
+                reply.Domains.AddRange(state.Domains.Inactive.Select(Messages.Of));
         }
         else
         {
-            reply.Domains.AddRange(request.Domains.Select(name => name is "0" or "Domain-0" ? state.DescribeDom0() : Messages.Of(state.Domains.Find(name))));
+            reply.Domains.AddRange(request.Domains.Select(name => Describe(name, request.WithInactive)));
         }
 
         return Task.FromResult(reply);
+    }
+
+    private Domain Describe(string name, bool withInactive)
+    {
+        if (name is "0" or "Domain-0")
+            return state.DescribeDom0();
+        return withInactive && state.Domains.TryFind(name) is null && state.Domains.Definitions.Find(name) is { } definition
+            ? Messages.Of(definition)
+            : Messages.Of(state.Domains.Find(name));
     }
 
     public override Task<CreateDomainReply> CreateDomain(CreateDomainRequest request, ServerCallContext context) => OffPoolAsync(() =>
@@ -35,11 +46,23 @@ internal sealed partial class XendService
 
         ManagedDomain domain = state.Domains.Create(config);
         state.Log.Write($"domain '{domain.Name}' ({domain.Domain.Id}) created");
-        if (!request.StartPaused)
-            domain.Domain.Unpause();
-        reply.Domain = Messages.Of(domain);
+        reply.Domain = Begin(domain, request.StartPaused, context);
         return reply;
     });
+
+    /// <summary>Lets a new domain run; ends it if nobody waits for it any more.</summary>
+    private static Domain Begin(ManagedDomain domain, bool paused, ServerCallContext context)
+    {
+        if (context.CancellationToken.IsCancellationRequested)
+        {
+            domain.Domain.Destroy();
+            throw new OperationCanceledException(context.CancellationToken);
+        }
+
+        if (!paused)
+            domain.Domain.Unpause();
+        return Messages.Of(domain);
+    }
 
     public override async Task<Xen.Contract.V1.DomainOutcome> WaitDomain(WaitDomainRequest request, ServerCallContext context)
     {
@@ -74,12 +97,21 @@ internal sealed partial class XendService
             await responseStream.WriteAsync(Messages.Of(happening, events.TakeLost()), until.Token).ConfigureAwait(false);
     }
 
+    private static string InstanceName(string name, int instance)
+    {
+        string whole = string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{name}{instance}");
+        return DomainNameSyntax.IsLawful(whole) ? whole : throw new ToolstackException($"'{whole}' is no name for a domain: a name is {DomainNameSyntax.Rule}; give a shorter name=.");
+    }
+
     private static DomainConfig ReadConfig(CreateDomainRequest request, out ConfigFile file)
     {
         try
         {
             file = ConfigFile.Parse(request.Config, request.Source, request.Overrides, Absolute(request.WorkingFolder));
-            return DomainConfigReader.Read(file);
+            DomainConfig config = DomainConfigReader.Read(file);
+            if (request.Instance > 0)
+                config = config with { Name = InstanceName(config.Name, request.Instance) };
+            return request.CopyOnWrite ? config.WithCopiedDisks() : config;
         }
         catch (ToolstackException fault)
         {

@@ -5,14 +5,14 @@ internal static class ConfigKeys
 {
     /// <summary>Keys that do what xmdomain.cfg(5) says.</summary>
     public static readonly IReadOnlySet<string> Supported = Set(
-        "name kernel ramdisk root extra cmdline memory maxmem vcpus maxvcpus on_poweroff on_reboot on_crash on_watchdog " +
+        "name kernel ramdisk root extra cmdline memory maxmem vcpus maxvcpus on_poweroff on_reboot on_crash on_watchdog on_xend_start on_xend_stop " +
         "cpu_weight cpu_cap cap cpus uuid builder type features cpu_engine code_cache cpuid disk vif console max_event_channels max_grant_frames max_maptrack_frames");
 
     /// <summary>Keys that Xen knows and we do not act on yet: a warning, so that an existing file still works.</summary>
     public static readonly IReadOnlySet<string> NotYet = Set(
         "bootloader bootargs bootloader_args bootentry firmware ip netmask gateway hostname interface dhcp nfs_server nfs_root " +
         "vcpu_avail cpu cpus_soft pool tsc_mode superpages e820_host max_grant_version " +
-        "xenstore_quota xenstore_feature_mask nomigrate on_soft_reset restart on_xend_start on_xend_stop " +
+        "xenstore_quota xenstore_feature_mask nomigrate on_soft_reset restart " +
         "vfb pci vscsi vusb usbctrl usbdev vtpm p9 pvcalls channel vkb vsnd vdispl virtio serial blkif netif tpmif " +
         "driver_domain vnc vnclisten vncdisplay vncunused vncpasswd sdl opengl display xauthority keymap nographic localtime " +
         "rtc_timeoffset irq ioports iomem shadow_memory acpi apic pae hap viridian device_model device_model_version boot usb " +

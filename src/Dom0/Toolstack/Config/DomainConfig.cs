@@ -55,6 +55,12 @@ public sealed record DomainConfig
 
     public ShutdownAction OnWatchdog { get; init; } = ShutdownAction.Destroy;
 
+    /// <summary>Whether a managed domain is started with xend. <b>Source</b>: xmdomain.cfg(5), on_xend_start.</summary>
+    public bool StartsWithXend { get; init; }
+
+    /// <summary>What happens to it when xend is told to stop.</summary>
+    public XendStopAction OnXendStop { get; init; } = XendStopAction.Shutdown;
+
     /// <summary>Share of the processors among busy domains, relative to the others'. <b>Source</b>: credit scheduler, 1...65535.</summary>
     public int CpuWeight { get; init; } = 256;
 
@@ -84,6 +90,9 @@ public sealed record DomainConfig
 
     public Guid Uuid { get; init; }
 
+    /// <summary>What it writes to disks that are copied on write is kept when it ends: for a managed domain, which is started again.</summary>
+    public bool KeepsDisks { get; init; }
+
     /// <summary>What executes the guest's instructions: one of <see cref="CpuEngines.Names"/>.</summary>
     public string CpuEngine { get; init; } = CpuEngines.Default;
 
@@ -98,6 +107,20 @@ public sealed record DomainConfig
 
     /// <summary>The file it was read from, for messages.</summary>
     public string Source { get; init; } = "";
+
+    /// <summary>The same, but that disks are copied on write that it would write alone.</summary>
+    public DomainConfig WithCopiedDisks() =>
+        this with { Disks = [.. Disks.Select(static disk => disk.Access == DiskAccess.ReadWrite ? disk with { Access = DiskAccess.CopyOnWrite } : disk)] };
+}
+
+/// <summary>What happens to a domain when xend is told to stop. <b>Source</b>: xmdomain.cfg(5), on_xend_stop.</summary>
+public enum XendStopAction
+{
+    /// <summary>It is asked to shut down, and destroyed if it does not in time.</summary>
+    Shutdown,
+
+    /// <summary>It is destroyed at once.</summary>
+    Destroy,
 }
 
 /// <summary>What happens when a domain shuts down. <b>Source</b>: xmdomain.cfg(5), on_poweroff and its like.</summary>

@@ -39,6 +39,8 @@ public sealed partial class DomainConfigReader
             OnReboot = Action("on_reboot", ShutdownAction.Restart),
             OnCrash = Action("on_crash", ShutdownAction.Restart),
             OnWatchdog = Action("on_watchdog", ShutdownAction.Destroy),
+            StartsWithXend = OneOf("on_xend_start", "ignore", "start") == "start",
+            OnXendStop = XendStop(),
             CpuWeight = Integer("cpu_weight", 256, 1, 65535, null),
             CpuCap = Integer(_file.Find("cpu_cap") is null ? "cap" : "cpu_cap", 0, 0, 100 * DomainConfig.MostVcpus, "percent of one processor"),
             Affinity = ReadAffinity(vcpus),
@@ -164,6 +166,15 @@ public sealed partial class DomainConfigReader
             "coredump-restart" => ShutdownAction.CoredumpRestart,
             _ => throw _file.Find(key)!.Wrong(Actions),
         };
+    }
+
+    /// <summary>A domain cannot outlive its xend: so 'ignore' is as good as no answer, and suspending awaits saving of domains.</summary>
+    private XendStopAction XendStop()
+    {
+        string action = OneOf("on_xend_stop", "ignore", "shutdown", "destroy", "suspend");
+        if (action == "suspend")
+            _file.Warn(_file.Find("on_xend_stop")!.Where, "'suspend' is not supported yet; the domain is shut down when xend stops.");
+        return action == "destroy" ? XendStopAction.Destroy : XendStopAction.Shutdown;
     }
 
     private string OneOf(string key, params string[] choices)

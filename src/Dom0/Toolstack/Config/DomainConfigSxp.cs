@@ -11,6 +11,13 @@ public static class DomainConfigSxp
     {
         StringBuilder text = new();
         text.Append("(vm\n");
+        WriteInner(text, config);
+        return text.Append(")\n").ToString();
+    }
+
+    /// <summary>What is within the outermost parentheses.</summary>
+    internal static void WriteInner(StringBuilder text, DomainConfig config)
+    {
         Add(text, "name", config.Name);
         Add(text, "memory", config.MemoryMiB);
         Add(text, "maxmem", config.MaxMemoryMiB);
@@ -23,6 +30,8 @@ public static class DomainConfigSxp
         Add(text, "on_reboot", Action(config.OnReboot));
         Add(text, "on_crash", Action(config.OnCrash));
         Add(text, "on_watchdog", Action(config.OnWatchdog));
+        Add(text, "on_xend_start", config.StartsWithXend ? "start" : "ignore");
+        Add(text, "on_xend_stop", config.OnXendStop == XendStopAction.Destroy ? "destroy" : "shutdown");
         text.Append("    (image\n        (linux\n");
         AddImage(text, "kernel", config.Kernel);
         AddImage(text, "ramdisk", config.Ramdisk);
@@ -35,7 +44,6 @@ public static class DomainConfigSxp
             AddVif(text, vif);
         foreach (ConsoleConfig console in config.Consoles)
             AddConsole(text, console);
-        return text.Append(")\n").ToString();
     }
 
     /// <summary>An action's name in configuration files.</summary>
@@ -53,7 +61,7 @@ public static class DomainConfigSxp
         text.Append(CultureInfo.InvariantCulture, $"    ({key} {value})\n");
 
     private static void AddDisk(StringBuilder text, DiskConfig disk) => text.Append(CultureInfo.InvariantCulture,
-        $"    (device\n        (vbd\n            (uname {new StringValue($"{(disk.Format == DiskFormat.Raw ? "file" : "tap:" + disk.Format.ToString().ToLowerInvariant())}:{disk.Target}")})\n            (dev {disk.Disk.Name}{(disk.IsCdrom ? ":cdrom" : "")})\n            (mode {(disk.Access == DiskAccess.ReadOnly ? "r" : disk.Access == DiskAccess.ReadWrite ? "w" : "w!")})\n        )\n    )\n");
+        $"    (device\n        (vbd\n            (uname {new StringValue($"{(disk.Format == DiskFormat.Raw ? "file" : "tap:" + disk.Format.ToString().ToLowerInvariant())}:{disk.Target}")})\n            (dev {disk.Disk.Name}{(disk.IsCdrom ? ":cdrom" : "")})\n            (mode {disk.AccessName})\n        )\n    )\n");
 
     private static void AddVif(StringBuilder text, VifConfig vif)
     {

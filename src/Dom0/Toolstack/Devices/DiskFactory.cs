@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Xen.Drivers.Block.Backend;
 using Xen.Drivers.Block.Storage;
 
@@ -13,6 +14,7 @@ internal static class DiskFactory
     /// <exception cref="ToolstackException">The image cannot be opened, or is in use.</exception>
     public static VirtualDevice Create(Dom0Services dom0, Abi.DomId domain, DiskConfig disk)
     {
+        Debug.Assert(disk.Access != DiskAccess.CopyOnWrite, "the copy is opened, not what was copied");
         bool readOnly = disk.Access == DiskAccess.ReadOnly;
         string? fault = BlockStorage.Open(disk.Target, FormatOf(disk), readOnly, disk.Access == DiskAccess.Shared, out IBlockStorage? storage);
         if (fault is not null)

@@ -16,13 +16,18 @@ internal sealed class DomainDevices : IDomainDevices, IDisposable
     private readonly Lock _lock = new();
     private readonly Dom0Services _dom0;
     private readonly Domain _domain;
+    private readonly Func<DiskConfig, DiskConfig> _imageOf;
     private readonly SortedDictionary<int, (VirtualDevice Device, DiskConfig Config)> _disks = [];
     private readonly SortedDictionary<int, (VirtualDevice Device, VifConfig Config)> _vifs = [];
     private readonly List<VirtualDevice> _consoles = [];
     private bool _disposed;
 
-    public DomainDevices(Dom0Services dom0, Domain domain)
+    /// <param name="dom0">What backends need.</param>
+    /// <param name="domain">Whose devices they are.</param>
+    /// <param name="imageOf">The image that is opened for a disk: another where it is copied on write.</param>
+    public DomainDevices(Dom0Services dom0, Domain domain, Func<DiskConfig, DiskConfig> imageOf)
     {
+        _imageOf = imageOf;
         _dom0 = dom0;
         _domain = domain;
     }
@@ -95,7 +100,7 @@ internal sealed class DomainDevices : IDomainDevices, IDisposable
             CheckAlive();
             if (_disks.ContainsKey(disk.Disk.Number))
                 throw new ToolstackException($"domain '{_domain.Name}' has a disk {disk.Disk.Name} already: choose another name, or detach that one.");
-            _disks.Add(disk.Disk.Number, (DiskFactory.Create(_dom0, _domain.Id, disk), disk));
+            _disks.Add(disk.Disk.Number, (DiskFactory.Create(_dom0, _domain.Id, _imageOf(disk)), disk));
         }
     }
 

@@ -11,4 +11,7 @@ namespace Xen.Toolstack;
 internal sealed record DomainHost(DomainControl Control, Dom0Services Dom0, DomainNames Names, MemoryClaims Claims, MachineOptions Options)
 {
     public Machine Machine => Control.Machine;
+
+    /// <summary>What is written to disks that are copied on write.</summary>
+    public DiskOverlays Overlays { get; } = new(Options.OverlayFolder);
 }

@@ -21,14 +21,14 @@ internal sealed class DomainLife : IDisposable
     private readonly DomainConfig _config;
     private readonly IReadOnlyList<DomainConsole> _consoles;
 
-    private DomainLife(DomainControl control, Dom0Services dom0, DomainConfig config, IReadOnlyList<DomainConsole> consoles, Domain domain)
+    private DomainLife(DomainHost host, DomainConfig config, IReadOnlyList<DomainConsole> consoles, Domain domain)
     {
-        _control = control;
-        _dom0 = dom0;
+        _control = host.Control;
+        _dom0 = host.Dom0;
         _config = config;
         _consoles = consoles;
         Domain = domain;
-        Devices = new DomainDevices(dom0, domain);
+        Devices = new DomainDevices(host.Dom0, domain, disk => host.Overlays.Open(config.Uuid, disk));
     }
 
     public Domain Domain { get; }
@@ -59,7 +59,7 @@ internal sealed class DomainLife : IDisposable
         if (error != XenErrno.OK)
             throw new ToolstackException($"domain '{config.Name}' cannot be created: {error}.");
         claim.Domain = domain;
-        var life = new DomainLife(host.Control, host.Dom0, config, consoles, domain!);
+        var life = new DomainLife(host, config, consoles, domain!);
         try
         {
             life.Start(images, claim);

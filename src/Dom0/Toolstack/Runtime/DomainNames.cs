@@ -22,6 +22,13 @@ internal sealed class DomainNames
         }
     }
 
+    /// <summary>Whether a domain has this UUID.</summary>
+    public bool Has(Guid uuid)
+    {
+        lock (_lock)
+            return _uuids.ContainsKey(uuid);
+    }
+
     /// <summary>Takes another name for a domain; it keeps the one that it has, too, until that is released.</summary>
     /// <exception cref="ToolstackException">It is no name, or another domain has it.</exception>
     public void TakeAnother(string name, string other)

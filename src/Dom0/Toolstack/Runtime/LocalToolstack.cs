@@ -106,6 +106,8 @@ public sealed class LocalToolstack : IToolstack
         throw new ToolstackException($"domain '{config.Name}' cannot be created, because its machine ends.");
     }
 
+    public void ForgetDisks(IReadOnlySet<Guid> kept) => _host.Overlays.ForgetOthers(kept, _host.Names);
+
     public void ListenForStore(string path)
     {
         IDisposable listener = _host.Dom0.Listen(path);

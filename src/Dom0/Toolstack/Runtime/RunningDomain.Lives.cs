@@ -120,6 +120,8 @@ internal sealed partial class RunningDomain
     {
         foreach (DomainConsole console in _consoles)
             console.End();
+        if (!_config.KeepsDisks)
+            _host.Overlays.Forget(_config.Uuid);
         _host.Names.Release(_config.Name, _config.Uuid);
         _completion.TrySetResult(new DomainOutcome(reason, destroyed, report));
     }

@@ -38,6 +38,8 @@ internal sealed partial class RunningDomain : IRunningDomain
         }
         catch
         {
+            if (!config.KeepsDisks)
+                host.Overlays.Forget(config.Uuid);
             host.Names.Release(config.Name, config.Uuid);
             DisposeConsoles();
             throw;

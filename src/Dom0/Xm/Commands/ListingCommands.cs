@@ -94,7 +94,7 @@ internal sealed class ListingCommands(XmContext context)
         Command command = new("domstate", "Print the state of a domain in a word.") { name };
         command.SetAction(async (parsed, _) =>
         {
-            await context.Out.WriteLineAsync((await ListAsync([parsed.GetRequiredValue(name)]).ConfigureAwait(false))[0].StateText).ConfigureAwait(false);
+            await context.Out.WriteLineAsync((await _xend.ListAsync([parsed.GetRequiredValue(name)], withInactive: true).ConfigureAwait(false))[0].StateText).ConfigureAwait(false);
             return ExitCode.Ok;
         });
         return command;

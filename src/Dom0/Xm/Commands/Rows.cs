@@ -17,9 +17,9 @@ internal sealed partial class Rows : JsonSerializerContext;
 
 /// <summary>A line of <c>xm list</c>.</summary>
 internal sealed record DomainRow(
-    string Name, int Id, string Uuid, int MemoryMiB, int MaxMemoryMiB, int Vcpus, int MaxVcpus, string State, double Seconds)
+    string Name, int? Id, string Uuid, int MemoryMiB, int MaxMemoryMiB, int Vcpus, int MaxVcpus, string State, double Seconds, bool Managed)
 {
-    public static DomainRow Of(Domain d) => new(d.Name, d.Id, d.Uuid, d.MemoryMib, d.MaxMemoryMib, d.OnlineVcpus, d.MaxVcpus, d.State, Math.Round(d.CpuSeconds, 3));
+    public static DomainRow Of(Domain d) => new(d.Name, d.Id < 0 ? null : d.Id, d.Uuid, d.MemoryMib, d.MaxMemoryMib, d.OnlineVcpus, d.MaxVcpus, d.State, Math.Round(d.CpuSeconds, 3), d.Managed);
 }
 
 /// <summary>A line of <c>xm vcpu-list</c>.</summary>

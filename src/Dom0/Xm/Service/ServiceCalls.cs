@@ -34,6 +34,21 @@ internal sealed class ServiceCalls(XmContext context)
         return connection is null ? null : await TranslateAsync(async () => await call(connection.Client).ConfigureAwait(false)).ConfigureAwait(false);
     }
 
+    /// <summary>Lists domains. Without a xend there are none, unless some are managed: then one is started.</summary>
+    /// <param name="names">Names or numbers; none: all.</param>
+    /// <param name="withInactive">Managed domains that do not run, too.</param>
+    /// <exception cref="XmException">As for <see cref="AskAsync"/>, and if one of the names is nobody's.</exception>
+    public async Task<IReadOnlyList<Domain>> ListAsync(string[] names, bool withInactive)
+    {
+        var request = new ListDomainsRequest { WithInactive = withInactive, Domains = { names } };
+        if (withInactive && context.Paths.HasManagedDomains)
+            return (await UseAsync(start: true, async client => await client.ListDomainsAsync(request).ConfigureAwait(false)).ConfigureAwait(false)).Domains;
+        ListDomainsReply? reply = await TryAskAsync(client => client.ListDomainsAsync(request)).ConfigureAwait(false);
+        if (reply is null && names.Length > 0)
+            throw new XmException($"no domain '{names[0]}' is running, and no xend: start a domain with xm create.");
+        return reply?.Domains ?? [];
+    }
+
     private static async Task<T> TranslateAsync<T>(Func<Task<T>> work)
     {
         try

@@ -16,6 +16,9 @@ public static class BlockStorage
         ["vmdk"] = "vmdk",
     };
 
+    /// <summary>What qemu calls a format of a disk's configuration; null if it is not known.</summary>
+    internal static string? QemuName(string format) => format == "raw" ? format : QemuFormats.GetValueOrDefault(format);
+
     /// <summary>Opens an image. Its format is what the caller says: a guest that writes another format's magic to a raw disk gains nothing.</summary>
     /// <param name="target">The file or block device.</param>
     /// <param name="format">raw, qcow, qcow2, vhd, qed, vdi, vhdx, vmdk; null or empty is raw.</param>

@@ -17,6 +17,7 @@ internal sealed unsafe partial class HostFile : IDisposable
     private const long QemuDoes = 100, QemuForbids = 200;
     private const long QemuRead = 0, QemuWrite = 1, QemuResize = 3;
     private const ulong BlockLogicalSectorSize = 0x1268, BlockPhysicalSectorSize = 0x127B, BlockGetReadOnly = 0x125E;
+    private const ulong FileClone = 0x40049409;
     private const int Interrupted = 4;
 
     private int _fd;
@@ -97,6 +98,9 @@ internal sealed unsafe partial class HostFile : IDisposable
         fixed (IoVector* at = from)
             return Transfer(at, from.Length, offset, write: true);
     }
+
+    /// <summary>Becomes a copy of another file that shares its blocks (FICLONE). EOPNOTSUPP, EXDEV or EINVAL where the file system cannot.</summary>
+    public XenErrno CloneFrom(HostFile other) => Result(ioctl(_fd, FileClone, (nint)other._fd));
 
     public XenErrno DataSync() => Result(fdatasync(_fd));
 
@@ -222,4 +226,7 @@ internal sealed unsafe partial class HostFile : IDisposable
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial int ioctl(int fd, ulong request, int* argument);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int ioctl(int fd, ulong request, nint argument);
 }

@@ -24,7 +24,8 @@ public sealed record DiskConfig
     public override string ToString() =>
         $"format={Format.ToString().ToLowerInvariant()},vdev={Disk.Name},access={AccessName},{(IsCdrom ? "devtype=cdrom," : "")}{(Discard ? "" : "no-discard,")}target={Target}";
 
-    private string AccessName => Access switch { DiskAccess.ReadOnly => "r", DiskAccess.ReadWrite => "w", _ => "w!" };
+    /// <summary>The access, as it is written in a configuration.</summary>
+    public string AccessName => Access switch { DiskAccess.ReadOnly => "r", DiskAccess.ReadWrite => "w", DiskAccess.CopyOnWrite => "cow", _ => "w!" };
 }
 
 /// <summary>Layouts of an image.</summary>
@@ -48,4 +49,7 @@ public enum DiskAccess
 
     /// <summary>Read and write, although others do so at the same time (<c>w!</c>).</summary>
     Shared,
+
+    /// <summary>Read and write; what is written goes to a copy of the domain's own, and the image stays as it is (<c>cow</c>). Others may do so and read, too.</summary>
+    CopyOnWrite,
 }

@@ -176,9 +176,10 @@ internal sealed class DiskSyntax
             "r" or "ro" => DiskAccess.ReadOnly,
             "w" or "rw" => DiskAccess.ReadWrite,
             "w!" or "!" => DiskAccess.Shared,
+            "cow" => DiskAccess.CopyOnWrite,
             _ => null,
         };
-        return _access is null ? $"access must be r, w or w!, and is '{text}'" : null;
+        return _access is null ? $"access must be r, w, w! or cow, and is '{text}'" : null;
     }
 
     private string? Complete(out DiskConfig? disk)
