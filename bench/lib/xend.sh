@@ -5,7 +5,7 @@
 # Before the first xm. Not in the folder of a bench: the path of a socket has 107 characters at most.
 private_xend() {
     xend_home=$(mktemp -d "${TMPDIR:-/tmp}/xen-bench.XXXXXX")
-    export XEN_RUNTIME_DIR=$xend_home/run XEN_LOG_DIR=$xend_home/log
+    export XEN_RUNTIME_DIR=$xend_home/run XEN_LOG_DIR=$xend_home/log XEN_CONFIG_DIR=$xend_home/etc
 }
 
 # The process, also of a xend that is only starting and holds no lock yet.

@@ -265,6 +265,7 @@ internal sealed class GuestSession : IDisposable
         // Root has Xen's own folders, whatever the XDG variables say; these come first for everybody.
         start.Environment["XEN_RUNTIME_DIR"] = Path.Combine(_state, "run");
         start.Environment["XEN_LOG_DIR"] = Path.Combine(_state, "log");
+        start.Environment["XEN_CONFIG_DIR"] = Path.Combine(_state, "etc");
         start.Environment["XENSTORED_PATH"] = Path.Combine(_state, "run", "xenstored.socket");
         start.Environment["PATH"] = Repository.XendFolder + ":" + start.Environment["PATH"];
         return start;

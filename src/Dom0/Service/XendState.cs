@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Reflection;
 using Xen.Contract;
 using Xen.Contract.V1;
@@ -10,6 +11,9 @@ internal sealed class XendState
 {
     /// <summary>How long guests may take to shut down.</summary>
     public static readonly TimeSpan PresetPatience = TimeSpan.FromSeconds(60);
+
+    /// <summary>After so long a guest is asked again: a kernel that is still booting ignores it.</summary>
+    private static readonly TimeSpan AskAgain = TimeSpan.FromSeconds(15);
 
     private readonly TaskCompletionSource<string> _stopRequested = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
@@ -51,23 +55,23 @@ internal sealed class XendState
     {
         Domains.Close();
         IReadOnlyList<ManagedDomain> all = Domains.Domains;
-        foreach (ManagedDomain managed in all.Reverse())
-            AskOrDestroy(managed);
         Task ended = Task.WhenAll(all.Select(static managed => managed.Domain.Completion));
-        try
+        long began = Stopwatch.GetTimestamp();
+        while (!ended.IsCompleted && (patience ?? PresetPatience) - Stopwatch.GetElapsedTime(began) is var left && left > TimeSpan.Zero)
         {
-            await ended.WaitAsync(patience ?? PresetPatience, cancellation).ConfigureAwait(false);
+            foreach (ManagedDomain managed in all.Reverse().Where(static managed => !managed.Domain.Completion.IsCompleted))
+                AskOrDestroy(managed);
+            await Task.WhenAny(ended, Task.Delay(left < AskAgain ? left : AskAgain, cancellation)).ConfigureAwait(false);
+            cancellation.ThrowIfCancellationRequested();
         }
-        catch (TimeoutException)
-        {
-            foreach (ManagedDomain managed in all.Where(static managed => !managed.Domain.Completion.IsCompleted))
-            {
-                Log.Write($"domain '{managed.Name}' has not shut down in time, and is destroyed");
-                managed.Domain.Destroy();
-            }
 
-            await ended.WaitAsync(cancellation).ConfigureAwait(false);
+        foreach (ManagedDomain managed in all.Where(static managed => !managed.Domain.Completion.IsCompleted))
+        {
+            Log.Write($"domain '{managed.Name}' has not shut down in time, and is destroyed");
+            managed.Domain.Destroy();
         }
+
+        await ended.WaitAsync(cancellation).ConfigureAwait(false);
     }
 
     /// <summary>A guest that is paused or has stopped would not hear it; one that restarts for it does so no more.</summary>

@@ -6,6 +6,9 @@ namespace Xen.Xm;
 /// <summary><c>xm shutdown</c> and <c>xm reboot</c>: ask one guest or all, and wait for them if told to.</summary>
 internal sealed class ShutdownCommands(XmContext context)
 {
+    /// <summary>After so long without an end a guest is asked again: a kernel that is still booting ignores it.</summary>
+    private static readonly TimeSpan AskAgain = TimeSpan.FromSeconds(15);
+
     private readonly ServiceCalls _xend = new(context);
 
     public IEnumerable<Command> Build()
@@ -45,19 +48,37 @@ internal sealed class ShutdownCommands(XmContext context)
             await client.ShutdownDomainAsync(new ShutdownDomainRequest { Domain = domain.Name, Kind = kind }).ConfigureAwait(false);
         if (!wait)
             return ExitCode.Ok;
-        await Task.WhenAll(domains.Select(domain => WaitAsync(client, domain, kind == ShutdownDomainRequest.Types.Kind.Reboot))).ConfigureAwait(false);
+        await Task.WhenAll(domains.Select(domain => WaitAsync(client, domain, kind))).ConfigureAwait(false);
         return ExitCode.Ok;
     }
 
     /// <summary>Until it has ended, or has another number.</summary>
-    private async Task WaitAsync(Xend.XendClient client, Domain domain, bool reboots)
+    private async Task WaitAsync(Xend.XendClient client, Domain domain, ShutdownDomainRequest.Types.Kind kind)
     {
+        bool reboots = kind == ShutdownDomainRequest.Types.Kind.Reboot;
         using var over = CancellationTokenSource.CreateLinkedTokenSource(context.Stop);
         Task ended = client.WaitDomainAsync(new WaitDomainRequest { Handle = domain.Handle }, cancellationToken: over.Token).ResponseAsync;
         Task first = reboots ? await Task.WhenAny(ended, RestartAsync(client, domain, over.Token)).ConfigureAwait(false) : ended;
+        if (!reboots)
+            await KeepAskingAsync(client, domain, kind, ended).ConfigureAwait(false);
         await first.ConfigureAwait(false);
         context.Out.WriteLine(first == ended ? $"Domain {domain.Name} terminated" : $"Domain {domain.Name} restarted");
         await over.CancelAsync().ConfigureAwait(false);
+    }
+
+    private static async Task KeepAskingAsync(Xend.XendClient client, Domain domain, ShutdownDomainRequest.Types.Kind kind, Task ended)
+    {
+        while (await Task.WhenAny(ended, Task.Delay(AskAgain)).ConfigureAwait(false) != ended)
+        {
+            try
+            {
+                await client.ShutdownDomainAsync(new ShutdownDomainRequest { Domain = domain.Name, Kind = kind }).ConfigureAwait(false);
+            }
+            catch (Grpc.Core.RpcException e) when (e.StatusCode is Grpc.Core.StatusCode.NotFound or Grpc.Core.StatusCode.FailedPrecondition)
+            {
+                // It has just ended, or is about to.
+            }
+        }
     }
 
     private static async Task RestartAsync(Xend.XendClient client, Domain domain, CancellationToken stop)

@@ -21,11 +21,8 @@ internal sealed class CreditAccount
     /// <summary>For the accounting: vCPUs that want credit this time.</summary>
     public int ActiveCount { get; set; }
 
-    /// <summary>For the accounting: the most it may get this time, and what it gets.</summary>
-    public int Peak { get; set; }
-
-    /// <inheritdoc cref="Peak"/>
-    public int Grant { get; set; }
+    /// <summary>What its cap allows in a period. <b>Units</b>: credits.</summary>
+    public int CapCredits => ((Cap * CreditScheduler.CreditsPerSlice) + 99) / 100;
 }
 
 /// <summary>Who runs first; a higher value goes before a lower one.</summary>
@@ -63,6 +60,15 @@ internal sealed class CreditEntry
 
     /// <summary>Processor time that is not yet a whole credit. <b>Units</b>: ns.</summary>
     public ulong Unburnt { get; set; }
+
+    /// <summary>For the accounting: its part of its domain's weight, what it gets this time (0: not decided), and that this is decided.</summary>
+    public double Weight { get; set; }
+
+    /// <inheritdoc cref="Weight"/>
+    public int Grant { get; set; }
+
+    /// <inheritdoc cref="Weight"/>
+    public bool IsStopped { get; set; }
 
     /// <summary>Takes part in the accounting: it has used processor time not long ago.</summary>
     public bool IsActive { get; set; }

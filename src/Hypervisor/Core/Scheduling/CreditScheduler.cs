@@ -22,10 +22,14 @@ internal sealed class CreditScheduler
     /// <summary>Credits that one processor hands out per accounting period, which is a <see cref="Slice"/>.</summary>
     public const int CreditsPerSlice = (int)(Slice / CreditTime);
 
+    /// <summary>Periods that are handed out at once at most: a machine that was idle begins anew.</summary>
+    private const double MostPeriods = 10;
+
     private readonly List<CreditEntry>[] _queues;
     private readonly CreditEntry?[] _running;
     private readonly List<CreditAccount> _accounts = [];
-    private ulong _nextAccounting;
+    private readonly CreditShares _shares;
+    private ulong _nextAccounting, _lastAccounting;
 
     public CreditScheduler(int cpuCount)
     {
@@ -33,6 +37,7 @@ internal sealed class CreditScheduler
         for (int i = 0; i < cpuCount; i++)
             _queues[i] = [];
         _running = new CreditEntry?[cpuCount];
+        _shares = new CreditShares(cpuCount);
     }
 
     public int CpuCount => _queues.Length;
@@ -150,6 +155,10 @@ internal sealed class CreditScheduler
     {
         if (now < _nextAccounting)
             return;
+
+        // A busy host is late; what is handed out is for the time that has passed, or everybody would be in debt, and equal in that.
+        double periods = Math.Clamp((now - _lastAccounting) / (double)Slice, 1, MostPeriods);
+        _lastAccounting = now;
         _nextAccounting = now + Slice;
         foreach (CreditEntry? entry in _running)
         {
@@ -157,63 +166,23 @@ internal sealed class CreditScheduler
                 Charge(entry, now);
         }
 
-        GrantCredits();
+        _shares.Compute(_accounts);
         foreach (CreditAccount account in _accounts)
-            Apply(account);
+            Apply(account, periods);
     }
 
-    private void GrantCredits()
-    {
-        long weights = 0;
-        foreach (CreditAccount account in _accounts)
-        {
-            account.Grant = 0;
-            account.ActiveCount = account.Entries.Count(static entry => entry.IsActive);
-            account.Peak = account.ActiveCount * CreditsPerSlice;
-            if (account.Cap != 0)
-                account.Peak = Math.Min(account.Peak, CapCredits(account));
-            if (account.ActiveCount != 0)
-                weights += account.Weight;
-        }
-
-        // Who cannot use its share gets what it can use; the others share the rest by weight, until nobody changes.
-        int left = CpuCount * CreditsPerSlice;
-        bool changed = true;
-        while (changed && left > 0 && weights > 0)
-        {
-            changed = false;
-            foreach (CreditAccount account in _accounts)
-            {
-                if (account.ActiveCount == 0 || account.Grant != 0 || left * (long)account.Weight / weights < account.Peak)
-                    continue;
-                account.Grant = account.Peak;
-                left -= account.Peak;
-                weights -= account.Weight;
-                changed = true;
-                break;
-            }
-        }
-
-        foreach (CreditAccount account in _accounts)
-        {
-            if (account.ActiveCount != 0 && account.Grant == 0)
-                account.Grant = (int)((left * (long)account.Weight) / weights);
-        }
-    }
-
-    private static int CapCredits(CreditAccount account) => ((account.Cap * CreditsPerSlice) + 99) / 100;
-
-    private static void Apply(CreditAccount account)
+    /// <param name="account">Who is given its grants.</param>
+    /// <param name="periods">How many periods they are for.</param>
+    private static void Apply(CreditAccount account, double periods)
     {
         if (account.ActiveCount == 0)
             return;
-        int share = (account.Grant + account.ActiveCount - 1) / account.ActiveCount;
-        int debt = account.Cap != 0 ? CapCredits(account) / account.ActiveCount : CreditsPerSlice;
+        int debt = (int)((account.Cap != 0 ? account.CapCredits / account.ActiveCount : CreditsPerSlice) * periods);
         foreach (CreditEntry entry in account.Entries)
         {
             if (!entry.IsActive)
                 continue;
-            entry.Credits += share;
+            entry.Credits += (int)Math.Ceiling(entry.Grant * periods);
             if (entry.Credits < 0)
             {
                 entry.Priority = CreditPriority.Over;
@@ -227,7 +196,7 @@ internal sealed class CreditScheduler
                 if (entry.Priority == CreditPriority.Over)
                     entry.Priority = CreditPriority.Under;
                 entry.IsParked = false;
-                if (entry.Credits > CreditsPerSlice)
+                if (entry.Credits > CreditsPerSlice * periods)
                 {
                     // It does not use what it gets: the others can have it.
                     entry.Credits = CreditsPerSlice / 2;

@@ -75,6 +75,33 @@ public sealed class CreditSchedulerTests
     }
 
     [Fact]
+    public void PinnedToOneProcessor_ShareItByWeight_WhateverIsIdle()
+    {
+        var world = new Simulation(4);
+        CreditEntry heavy = world.AddBusy(new CreditAccount { Weight = 512 }, CpuSet.Of(2)), light = world.AddBusy(new CreditAccount(), CpuSet.Of(2));
+        CreditEntry elsewhere = world.AddBusy(weight: 1);
+
+        world.Run(20 * Second);
+
+        Assert.InRange(world.TimeOf(heavy) / (double)world.TimeOf(light), 1.85, 2.15);
+        Assert.InRange(world.TimeOf(elsewhere) / (double)(20 * Second), 0.95, 1.0);
+    }
+
+    [Fact]
+    public void PinnedBesideOneThatIsNot_GivesWay_WhereThereIsRoom()
+    {
+        // The one that may run anywhere takes the other processor, and nobody gets less than it could have.
+        var world = new Simulation(2);
+        CreditEntry heavy = world.AddBusy(new CreditAccount { Weight = 512 }, CpuSet.Of(0)), light = world.AddBusy(new CreditAccount(), CpuSet.Of(0));
+        CreditEntry free = world.AddBusy(weight: 256);
+
+        world.Run(20 * Second);
+
+        Assert.InRange(world.TimeOf(heavy) / (double)world.TimeOf(light), 1.8, 2.2);
+        Assert.InRange(world.TimeOf(free) / (double)(20 * Second), 0.9, 1.0);
+    }
+
+    [Fact]
     public void Pinned_RunsOnlyThere()
     {
         var world = new Simulation(2);
