@@ -2,11 +2,12 @@
 # Completion for xm and xend in bash. Source it in ~/.bashrc, or install it as
 # /usr/share/bash-completion/completions/xm with a link to it of the name xend.
 
-_xm_verbs='block-attach block-detach block-list console create debug-keys destroy dmesg domid domname domstate dump-core help info list log
-    mem-max mem-set network-attach network-detach network-list pause reboot rename reset sched-credit shutdown sysrq trigger unpause uptime
-    vcpu-list vcpu-pin vcpu-set'
+_xm_verbs='block-attach block-detach block-list console create debug-keys delete destroy dmesg domid domname domstate dump-core help info list log
+    mem-max mem-set network-attach network-detach network-list new pause reboot rename reset sched-credit shutdown start sysrq trigger unpause
+    uptime vcpu-list vcpu-pin vcpu-set'
 _xm_keys='name= kernel= ramdisk= root= extra= cmdline= features= memory= maxmem= vcpus= maxvcpus= cpus= cpu_weight= cpu_cap= cpu_engine= cpuid=
-    code_cache= disk= vif= console= max_event_channels= max_grant_frames= max_maptrack_frames= uuid= on_poweroff= on_reboot= on_crash= on_watchdog='
+    code_cache= disk= vif= console= max_event_channels= max_grant_frames= max_maptrack_frames= uuid= on_poweroff= on_reboot= on_crash= on_watchdog=
+    on_xend_start= on_xend_stop='
 
 # The program to ask. In a checkout ./xm is a script that may build first, for which nobody waits who pressed Tab.
 _xm_ask() {
@@ -17,8 +18,8 @@ _xm_ask() {
     "$program" "$@" 2>/dev/null
 }
 
-# _xm_domains PROGRAM: the names of those that run, without domain 0.
-_xm_domains() { _xm_ask "$1" list | awk 'NR > 1 && $2 != 0 { print $1 }'; }
+# _xm_domains PROGRAM [STATE]: the names of those that run, without domain 0; or of those in a state.
+_xm_domains() { _xm_ask "$1" list ${2:+--state="$2"} | awk -v state="${2-}" 'NR > 1 && (state != "" || NF == 6 && $2 != 0) { print $1 }'; }
 
 # _xm_devices PROGRAM VERB DOMAIN
 _xm_devices() {
@@ -49,6 +50,8 @@ _xm_configs() {
 
 _xm_value() {
     case $1 in
+        on_xend_start=*) _xm_offer "$1" 'on_xend_start=start on_xend_start=ignore' ;;
+        on_xend_stop=*) _xm_offer "$1" 'on_xend_stop=shutdown on_xend_stop=destroy' ;;
         on_*=*) _xm_offer "$1" "$(printf '%s ' "${1%%=*}="{destroy,restart,rename-restart,preserve,coredump-destroy,coredump-restart})" ;;
         cpu_engine=*) _xm_offer "$1" "cpu_engine=translator cpu_engine=interpreter cpu_engine=lockstep" ;;
         kernel=*|ramdisk=*)
@@ -77,20 +80,25 @@ _xm() {
     local i domain=''
     for ((i = 2; i < ${#words[@]} - 1; i++)); do
         case $verb:${words[i]} in
-            console:-n|console:--num) ((++i)) ;;
+            console:-n|console:--num|create:--count|new:--count) ((++i)) ;;
             *:-*) ;;
             *) ((position++)) || domain=${words[i]} ;;
         esac
     done
     case $verb:${words[-2]} in
         console:-n|console:--num) _xm_offer "$word" '0 1 2 3 4 5 6 7'; return ;;
+        list:--state) _xm_offer "$word" 'all running paused halted shutdown crashed dying'; return ;;
+        create:--count|new:--count) return ;;
         sched-credit:-d|sched-credit:--domain) _xm_offer "$word" "$(_xm_domains "$program")"; return ;;
         sched-credit:-[wc]|sched-credit:--weight|sched-credit:--cap) return ;;
     esac
     case $verb in
-        create) options='-c --console_autoconnect -p --paused -n --dryrun -q --quiet --engine-check --help' ;;
+        create) options='-c --console_autoconnect -p --paused -n --dryrun -q --quiet --count --cow --engine-check --help' ;;
+        new) options='-n --dryrun -q --quiet --count --cow --help' ;;
+        start) options='-c --console_autoconnect -p --paused --help' ;;
         console) options='-n --num --help' ;;
-        list|info|block-list|network-list|vcpu-list) options='--json --help' ;;
+        list) options='-l --long --state --json --help' ;;
+        info|block-list|network-list|vcpu-list) options='--json --help' ;;
         uptime) options='-s --short --json --help' ;;
         shutdown) options='-a --all -w --wait -H --halt -R --reboot --help' ;;
         reboot) options='-a --all -w --wait --help' ;;
@@ -102,8 +110,9 @@ _xm() {
     case $verb:$position:$word in
         *:-*) _xm_offer "$word" "$options" ;;
         help:0:*) _xm_offer "$word" "$_xm_verbs" ;;
-        create:0:*) _xm_configs "$word" ;;
-        create:*) _xm_value "$word" ;;
+        create:0:*|new:0:*) _xm_configs "$word" ;;
+        start:0:*|delete:0:*) _xm_offer "$word" "$(_xm_domains "$program" halted)" ;;
+        create:*|new:*) _xm_value "$word" ;;
         debug-keys:0:*) _xm_offer "$word" 'q d r m e h' ;;
         trigger:1:*) _xm_offer "$word" nmi ;;
         vcpu-pin:[12]:*) _xm_offer "$word" all ;;

@@ -13,6 +13,12 @@ public interface IRunningDomain : IDisposable
     /// <summary>Told when another life has begun, with another number; quick, and outside of locks.</summary>
     event Action? Restarted;
 
+    /// <summary>
+    /// Told when what has shut down is kept as a domain of its own, with a name, a UUID and no devices, while this one begins another life
+    /// (rename-restart); on a thread of the pool, before anything can end it.
+    /// </summary>
+    event Action<IRunningDomain>? Kept;
+
     /// <summary>The number it has now.</summary>
     int Id { get; }
 

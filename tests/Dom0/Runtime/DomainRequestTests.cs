@@ -105,6 +105,41 @@ public sealed class DomainRequestTests : IDisposable
     }
 
     [Fact]
+    public void RenameRestart_KeepsWhatHasShutDown_AsADomainOfItsOwn()
+    {
+        DomainConfig config = _machine.Config("web", static guest => guest.PowerOff()) with { OnPoweroff = ShutdownAction.RenameRestart };
+        IRunningDomain domain = _machine.Toolstack.CreateDomain(config);
+        int id = domain.Id;
+        IRunningDomain? kept = null;
+        domain.Kept += other => kept = other;
+        domain.Unpause();
+        TestMachine.WaitFor(() => kept is not null, "keeping");
+
+        // The new life ends at once, as it is less than ten seconds old.
+        TestMachine.WaitFor(() => domain.Completion.IsCompleted, "ending again");
+        Assert.Equal("web-1", kept!.Config.Name);
+        Assert.Equal((id, "shutdown", 64), (kept.Id, kept.Status.StateText, kept.Status.MemoryMiB));
+        Assert.NotEqual(config.Uuid, kept.Config.Uuid);
+        Assert.Equal("web-1", _machine.ReadAt($"/local/domain/{id}/name"));
+        Assert.Equal("web-1", _machine.ReadAt($"/vm/{kept.Config.Uuid}/name"));
+        Assert.Same(kept, Assert.Single(_machine.Toolstack.Domains));
+        kept.Destroy();
+        Assert.Null(_machine.ReadAt($"/vm/{kept.Config.Uuid}"));
+        Assert.Empty(_machine.Toolstack.Domains);
+        Assert.Equal(256, _machine.Toolstack.Info.FreeMemoryMiB);
+    }
+
+    [Fact]
+    public void RenameRestart_WithoutMemoryForBoth_IsARestart()
+    {
+        DomainConfig config = _machine.Config("web", static guest => guest.PowerOff()) with { OnPoweroff = ShutdownAction.RenameRestart, MemoryMiB = 160, MaxMemoryMiB = 160 };
+        IRunningDomain domain = _machine.Start(config);
+        TestMachine.WaitFor(() => domain.Completion.IsCompleted, "ending again");
+        Assert.Empty(_machine.Toolstack.Domains);
+        Assert.Contains("what has shut down is not kept", _machine.Toolstack.ReadLog(), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Reset_ThatCannotBuild_EndsTheDomain_AndSaysWhy()
     {
         DomainConfig config = _machine.Config("web");

@@ -71,6 +71,13 @@ internal sealed partial class FakeDomain(DomainConfig config, Action<FakeDomain>
 
     public event Action? Restarted;
 
+    /// <summary>Never: its only domain does not restart.</summary>
+    public event Action<IRunningDomain>? Kept
+    {
+        add { }
+        remove { }
+    }
+
     public Channel<string> Typed => _consoles[0].Typed;
 
     public int Id => 1;

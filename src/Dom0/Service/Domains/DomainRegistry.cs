@@ -72,17 +72,7 @@ internal sealed partial class DomainRegistry : IAsyncDisposable
         ManagedDomain? managed = null;
         try
         {
-            IRunningDomain domain = _toolstack.CreateDomain(config);
-            lock (_lock)
-            {
-                managed = new ManagedDomain(++_lastHandle, domain) { Definition = definition };
-                _domains.Add(managed.Handle, managed);
-            }
-
-            _events.Publish(DomainEventKind.Created, managed);
-            domain.Restarted += () => _events.Publish(DomainEventKind.Restarted, managed);
-            Retire(managed);
-            return managed;
+            return managed = Add(_toolstack.CreateDomain(config), definition);
         }
         finally
         {
@@ -153,6 +143,33 @@ internal sealed partial class DomainRegistry : IAsyncDisposable
         foreach (ManagedDomain domain in Domains)
             domain.Domain.Destroy();
         await Task.WhenAll(retiring).ConfigureAwait(false);
+    }
+
+    private ManagedDomain Add(IRunningDomain domain, Guid? definition)
+    {
+        ManagedDomain managed;
+        lock (_lock)
+        {
+            managed = new ManagedDomain(++_lastHandle, domain) { Definition = definition };
+            _domains.Add(managed.Handle, managed);
+        }
+
+        _events.Publish(DomainEventKind.Created, managed);
+        domain.Restarted += () => _events.Publish(DomainEventKind.Restarted, managed);
+        domain.Kept += kept => AddKept(kept);
+        Retire(managed);
+        return managed;
+    }
+
+    /// <summary>What is left of a domain that was restarted under its name.</summary>
+    private void AddKept(IRunningDomain kept)
+    {
+        ManagedDomain managed = Add(kept, definition: null);
+        bool closed;
+        lock (_lock)
+            closed = _closed;
+        if (closed)
+            managed.Domain.Destroy();
     }
 
     private void Retire(ManagedDomain managed)

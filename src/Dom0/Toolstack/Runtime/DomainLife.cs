@@ -33,6 +33,9 @@ internal sealed class DomainLife : IDisposable
 
     public Domain Domain { get; }
 
+    /// <summary>Its consoles' other ends.</summary>
+    public IReadOnlyList<DomainConsole> Consoles => _consoles;
+
     /// <summary>Its block devices and network interfaces.</summary>
     public DomainDevices Devices { get; }
 
@@ -84,6 +87,20 @@ internal sealed class DomainLife : IDisposable
         foreach (int cpu in cpus)
             bits |= cpu is >= 0 and < CpuSet.MaxCpus ? 1ul << cpu : 0;
         return new CpuSet(bits);
+    }
+
+    /// <summary>Takes devices and consoles from a domain that has shut down, and gives it another name and UUID; this is used no more then.</summary>
+    public DomainLife KeepAs(DomainHost host, DomainConfig config)
+    {
+        _consoles[0].Detach();
+        Devices.Dispose();
+        if (DomainNodes.Readdress(_dom0.Store, Domain.Id, _config, config) is var error && error != XenErrno.OK)
+            host.Machine.Log.Write($"{config.Name}: xenstore refuses its new name with {error}");
+        Domain.Rename(config.Name);
+        Domain.Handle = config.Uuid;
+        var silent = new DomainConsole();
+        silent.End();
+        return new DomainLife(host, config, [silent], Domain);
     }
 
     /// <summary>Destroys the domain; what its consoles still hold can be read.</summary>

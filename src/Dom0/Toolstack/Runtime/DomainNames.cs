@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Xen.Toolstack;
 
 /// <summary>The names and UUIDs of a machine's domains: each belongs to one at a time.</summary>
@@ -27,6 +29,24 @@ internal sealed class DomainNames
     {
         lock (_lock)
             return _uuids.ContainsKey(uuid);
+    }
+
+    /// <summary>Takes a name for what is left of a domain: its name with the first number behind it that is free; and a UUID.</summary>
+    public string TakeNumbered(string name, out Guid uuid)
+    {
+        lock (_lock)
+        {
+            for (int number = 1; ; number++)
+            {
+                string behind = string.Create(CultureInfo.InvariantCulture, $"-{number}");
+                string numbered = name[..Math.Min(name.Length, DomainNameSyntax.Most - behind.Length)] + behind;
+                if (!_taken.Add(numbered))
+                    continue;
+                uuid = Guid.NewGuid();
+                _uuids.Add(uuid, numbered);
+                return numbered;
+            }
+        }
     }
 
     /// <summary>Takes another name for a domain; it keeps the one that it has, too, until that is released.</summary>

@@ -91,6 +91,18 @@ public sealed class LocalToolstack : IToolstack
             throw new ToolstackException($"the host has no memory for the vCPUs of '{config.Name}': lower code_cache= or vcpus= ({fault.Message}).", fault);
         }
 
+        if (TryAdd(domain))
+        {
+            domain.Kept += kept => TryAdd((RunningDomain)kept);
+            return domain;
+        }
+
+        throw new ToolstackException($"domain '{config.Name}' cannot be created, because its machine ends.");
+    }
+
+    /// <returns>False: the machine ends, and the domain with it.</returns>
+    private bool TryAdd(RunningDomain domain)
+    {
         bool tooLate;
         lock (_lock)
         {
@@ -100,10 +112,9 @@ public sealed class LocalToolstack : IToolstack
                 _domains.Add(domain);
         }
 
-        if (!tooLate)
-            return domain;
-        domain.Dispose();
-        throw new ToolstackException($"domain '{config.Name}' cannot be created, because its machine ends.");
+        if (tooLate)
+            domain.Dispose();
+        return !tooLate;
     }
 
     public void ForgetDisks(IReadOnlySet<Guid> kept) => _host.Overlays.ForgetOthers(kept, _host.Names);

@@ -43,11 +43,11 @@ internal sealed partial class RunningDomain
             else if (action is ShutdownAction.Destroy or ShutdownAction.CoredumpDestroy)
                 End(reason, destroyed: false, domain.CrashReport);
             else
-                Restart(reason, domain.CrashReport);
+                Restart(reason, domain.CrashReport, keep: action == ShutdownAction.RenameRestart);
         }
     }
 
-    private void Restart(ShutdownReason reason, string report)
+    private void Restart(ShutdownReason reason, string report, bool keep)
     {
         ulong now = _host.Machine.Clock.Now;
         if (_restartedAt is { } before && now - before < (ulong)ShortestLife.TotalNanoseconds)
@@ -58,13 +58,28 @@ internal sealed partial class RunningDomain
         }
 
         _restartedAt = now;
-        if (Renew() is { } fault)
+        if (Renew(keep ? ClaimBeside() : null) is { } fault)
             Finish(reason, destroyed: false, report.Length == 0 ? fault : report);
     }
 
-    /// <summary>Ends its life and begins another, which runs. Under the lock.</summary>
+    /// <summary>Memory for another life beside the one that has shut down; null: there is not enough for both.</summary>
+    private MemoryClaim? ClaimBeside()
+    {
+        try
+        {
+            return _host.Claims.Claim(_config.Name, _config.MemoryMiB);
+        }
+        catch (ToolstackException fault)
+        {
+            Log("restarted, and what has shut down is not kept: " + fault.Message);
+            return null;
+        }
+    }
+
+    /// <summary>Ends its life, or gives it away, and begins another, which runs. Under the lock.</summary>
+    /// <param name="beside">Memory for the other while the one is kept; null: the one ends.</param>
     /// <returns>Null, or why there is no other; it is not finished yet.</returns>
-    private string? Renew()
+    private string? Renew(MemoryClaim? beside = null)
     {
         DomainLife old = _life!;
         _lastStatus = Describe(_host.Control.GetInfo(old.Domain));
@@ -73,8 +88,11 @@ internal sealed partial class RunningDomain
         {
             // What was plugged in and out stays so.
             _config = _config with { Disks = old.Devices.DiskConfigs, Vifs = old.Devices.VifConfigs };
-            using MemoryClaim claim = _host.Claims.ClaimAgain(_config.MemoryMiB, old.Domain);
-            old.Dispose();
+            using MemoryClaim claim = beside ?? _host.Claims.ClaimAgain(_config.MemoryMiB, old.Domain);
+            if (beside is null)
+                old.Dispose();
+            else
+                Keep(old);
             _life = null;
             Begin(DomainLife.Build(_host, _config, _consoles, claim));
             _life!.Domain.Unpause();
@@ -91,6 +109,18 @@ internal sealed partial class RunningDomain
         {
             _isChanging = false;
         }
+    }
+
+    /// <summary>Makes a domain of its own of a life that has shut down; it is there until somebody destroys it.</summary>
+    private void Keep(DomainLife old)
+    {
+        DomainConfig config = _config with
+        {
+            Name = _host.Names.TakeNumbered(_config.Name, out Guid uuid), Uuid = uuid, Disks = [], Vifs = [], Consoles = [new()], KeepsDisks = false,
+        };
+        var kept = new RunningDomain(_host, config, old.KeepAs(_host, config));
+        Log($"what has shut down is kept as {config.Name}: xm destroy {config.Name} ends it");
+        ThreadPool.QueueUserWorkItem(_ => Kept?.Invoke(kept));
     }
 
     private void Begin(DomainLife life)

@@ -48,7 +48,21 @@ internal sealed partial class RunningDomain : IRunningDomain
         _devices = _life!.Devices;
     }
 
+    /// <summary>What is kept of another's life, which has shut down.</summary>
+    private RunningDomain(DomainHost host, DomainConfig config, DomainLife life)
+    {
+        _host = host;
+        _config = config;
+        _consoles = life.Consoles;
+        _life = life;
+        _id = life.Domain.Id.Value;
+        _devices = life.Devices;
+        _startTicks = DateTimeOffset.UtcNow.Ticks;
+    }
+
     public event Action? Restarted;
+
+    public event Action<IRunningDomain>? Kept;
 
     public int Id => _id;
 

@@ -113,6 +113,20 @@ internal static class DomainNodes
         return nodes.Result;
     });
 
+    /// <summary>Writes another name and another UUID of a domain, everywhere or nowhere.</summary>
+    public static XenErrno Readdress(IStorePort store, DomId id, DomainConfig before, DomainConfig after) => store.Transact(view =>
+    {
+        string vm = VmPath(after);
+        var nodes = new NodeWriter(view);
+        _ = view.Remove(VmPath(before));
+        nodes.Write(vm, "", ReadableBy(id));
+        nodes.Write(vm + "/name", after.Name);
+        nodes.Write(vm + "/uuid", after.Uuid.ToString());
+        nodes.Write(Home(id) + "/vm", vm);
+        nodes.Write(Home(id) + "/name", after.Name);
+        return nodes.Result;
+    });
+
     /// <summary>Read by a domain, written by domain 0.</summary>
     public static IReadOnlyList<StorePermission> ReadableBy(DomId id) => [new(DomId.Dom0, StoreAccess.None), new(id, StoreAccess.Read)];
 
