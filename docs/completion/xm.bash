@@ -2,20 +2,20 @@
 # Completion for xm and xend in bash. Source it in ~/.bashrc, or install it as
 # /usr/share/bash-completion/completions/xm with a link to it of the name xend.
 
-_xm_verbs='block-attach block-detach block-list console create debug-keys delete destroy dmesg domid domname domstate dump-core help info list log
+_xm_verbs='block-attach block-detach block-list cert console create debug-keys delete destroy dmesg domid domname domstate dump-core help info list log
     mem-max mem-set network-attach network-detach network-list new pause reboot rename reset sched-credit shutdown start sysrq trigger unpause
     uptime vcpu-list vcpu-pin vcpu-set'
 _xm_keys='name= kernel= ramdisk= root= extra= cmdline= features= memory= maxmem= vcpus= maxvcpus= cpus= cpu_weight= cpu_cap= cpu_engine= cpuid=
     code_cache= disk= vif= console= max_event_channels= max_grant_frames= max_maptrack_frames= uuid= on_poweroff= on_reboot= on_crash= on_watchdog=
     on_xend_start= on_xend_stop='
 
-# The program to ask. In a checkout ./xm is a script that may build first, for which nobody waits who pressed Tab.
+# The program to ask, with the options in _xm's remote. In a checkout ./xm is a script that may build first, for which nobody waits who pressed Tab.
 _xm_ask() {
     local program=$1 built
     shift
     built=$(dirname -- "$program")/src/Dom0/bin/ready/xm
     if [[ $program = */* && -x $built ]]; then program=$built; fi
-    "$program" "$@" 2>/dev/null
+    "$program" "${remote[@]}" "$@" 2>/dev/null
 }
 
 # _xm_domains PROGRAM [STATE]: the names of those that run, without domain 0; or of those in a state.
@@ -71,9 +71,20 @@ _xm() {
     read -ra words <<<"${COMP_LINE:0:COMP_POINT}"
     [[ ${COMP_LINE:0:COMP_POINT} != *[[:space:]] ]] || words+=('')
     word=${words[-1]}
+    # Which xend, before the verb.
+    local remote=()
+    while ((${#words[@]} > 2)); do
+        case ${words[1]} in
+            --connect=*|--tls-*=*) remote+=("${words[1]}"); words=("${words[0]}" "${words[@]:2}") ;;
+            --connect|--tls-*)
+                ((${#words[@]} > 3)) || return
+                remote+=("${words[1]}" "${words[2]}"); words=("${words[0]}" "${words[@]:3}") ;;
+            *) break ;;
+        esac
+    done
     verb=${words[1]-}
     if ((${#words[@]} <= 2)); then
-        _xm_offer "$word" "$_xm_verbs --help --version"
+        _xm_offer "$word" "$_xm_verbs --connect --tls-cert --tls-key --tls-ca --help --version"
         return
     fi
     # Which of the verb's words this is; options do not count, nor the number after console -n.
@@ -86,6 +97,12 @@ _xm() {
         esac
     done
     case $verb:${words[-2]} in
+        cert:--role) _xm_offer "$word" 'operator reader'; return ;;
+        cert:--folder)
+            mapfile -t COMPREPLY < <(compgen -d -- "$word")
+            compopt -o filenames 2>/dev/null
+            return ;;
+        cert:--name|cert:--days|cert:--client) return ;;
         console:-n|console:--num) _xm_offer "$word" '0 1 2 3 4 5 6 7'; return ;;
         list:--state) _xm_offer "$word" 'all running paused halted shutdown crashed dying'; return ;;
         create:--count|new:--count) return ;;
@@ -96,7 +113,8 @@ _xm() {
         create) options='-c --console_autoconnect -p --paused -n --dryrun -q --quiet --count --cow --engine-check --help' ;;
         new) options='-n --dryrun -q --quiet --count --cow --help' ;;
         start) options='-c --console_autoconnect -p --paused --help' ;;
-        console) options='-n --num --help' ;;
+        cert) options='--folder --name --days --force --client --role --server --help' ;;
+        console) options='-r --read-only -n --num --help' ;;
         list) options='-l --long --state --json --help' ;;
         info|block-list|network-list|vcpu-list) options='--json --help' ;;
         uptime) options='-s --short --json --help' ;;
@@ -139,11 +157,21 @@ _xend() {
     read -ra words <<<"${COMP_LINE:0:COMP_POINT}"
     [[ ${COMP_LINE:0:COMP_POINT} != *[[:space:]] ]] || words+=('')
     word=${words[-1]}
+    local options='--foreground --memory --idle-exit --socket-group --readers-group --listen --tls-cert --tls-key --tls-ca'
+    case ${words[-2]} in
+        --socket-group|--readers-group)
+            mapfile -t COMPREPLY < <(compgen -g -- "$word")
+            return ;;
+        --tls-cert|--tls-key|--tls-ca)
+            mapfile -t COMPREPLY < <(compgen -f -- "$word")
+            compopt -o filenames 2>/dev/null
+            return ;;
+    esac
     case ${#words[@]}:${words[1]-} in
         *:stop) [ "$word" = stop ] || _xm_offer "$word" '--timeout --help' ;;
         *:status) [ "$word" = status ] || _xm_offer "$word" '--help' ;;
-        2:*) _xm_offer "$word" 'stop status --foreground --memory --idle-exit --help --version' ;;
-        *) _xm_offer "$word" '--foreground --memory --idle-exit' ;;
+        2:*) _xm_offer "$word" "stop status $options --help --version" ;;
+        *) _xm_offer "$word" "$options" ;;
     esac
 }
 

@@ -48,8 +48,11 @@ public sealed record XenPaths(string RuntimeFolder, string LogFolder, IReadOnlyL
     /// <summary>Core dumps that are given no other path.</summary>
     public string DumpFolder { get; init; } = Path.Combine(LogFolder, "dump");
 
+    /// <summary>Certificates and keys of xend and its clients over TCP.</summary>
+    public string TlsFolder { get; init; } = Path.Combine(ConfigFolders.Count > 0 ? ConfigFolders[0] : RuntimeFolder, "tls");
+
     /// <summary>
-    /// The folders of the user who runs us. XEN_RUNTIME_DIR, XEN_LOG_DIR, XEN_STATE_DIR and XEN_CONFIG_DIR, where set, come before all rules.
+    /// The folders of the user who runs us. XEN_RUNTIME_DIR, XEN_LOG_DIR, XEN_STATE_DIR, XEN_CONFIG_DIR and XEN_TLS_DIR, where set, come before all rules.
     /// A XEN_RUNTIME_DIR makes a xend of its own: its state is in there, too, unless XEN_STATE_DIR says otherwise.
     /// </summary>
     public static XenPaths ForUser()
@@ -66,6 +69,7 @@ public sealed record XenPaths(string RuntimeFolder, string LogFolder, IReadOnlyL
         return new XenPaths(Variable("XEN_RUNTIME_DIR") ?? runtime, Variable("XEN_LOG_DIR") ?? log, configs)
         {
             StateFolder = Variable("XEN_STATE_DIR") ?? state,
+            TlsFolder = Variable("XEN_TLS_DIR") ?? Path.Combine(configs[0], "tls"),
             DumpFolder = Variable("XEN_LOG_DIR") is { } folder ? Path.Combine(folder, "dump") : root ? "/var/lib/xen/dump" : Path.Combine(Path.GetDirectoryName(log)!, "dump"),
             DefaultStoreSocket = root && Variable("XEN_RUNTIME_DIR") is null ? "/run/xenstored/socket" : null,
         };

@@ -4,8 +4,8 @@ using Xen.Contract.V1;
 
 namespace Xen.Contract;
 
-/// <summary>A connection to the xend of this user, over its Unix socket.</summary>
-public sealed class XendConnection : IDisposable
+/// <summary>A connection to the xend of this user, over its Unix socket, or to one anywhere, over TCP with TLS.</summary>
+public sealed partial class XendConnection : IDisposable
 {
     private readonly GrpcChannel _channel;
 

@@ -9,7 +9,7 @@ using Xen.Toolstack;
 namespace Xen.Service;
 
 /// <summary>The command line of xend: start it, stop it, ask whether it runs.</summary>
-internal sealed class XendCommandLine
+internal sealed partial class XendCommandLine
 {
     private const int Ok = 0, Failed = 1, Usage = 2;
 
@@ -23,7 +23,7 @@ internal sealed class XendCommandLine
     public XendCommandLine(TextWriter output, TextWriter error)
     {
         (_out, _error) = (output, error);
-        _root = new RootCommand("Run domains: the Dom0 service that xm talks to.") { _foreground, _detached, _memory, _idleExit };
+        _root = new RootCommand("Run domains: the Dom0 service that xm talks to.") { _foreground, _detached, _memory, _idleExit, _socketGroup, _readersGroup, _listen, _tlsCert, _tlsKey, _tlsCa };
         _root.SetAction((parsed, _) => StartAsync(parsed));
         _root.Add(BuildStop());
         _root.Add(BuildStatus());
@@ -57,6 +57,8 @@ internal sealed class XendCommandLine
             return Fail(string.Create(CultureInfo.InvariantCulture, $"--memory must be at least {DomainConfig.LeastMemoryMiB} (MiB)."), Usage);
         if (parsed.GetValue(_idleExit) is < 0)
             return Fail("--idle-exit must be 0 seconds or more.", Usage);
+        if (WrongAccess(parsed) is { } wrong)
+            return Fail(wrong, Usage);
         if (!parsed.GetValue(_foreground))
         {
             await XendLauncher.StartAsync(Environment.ProcessPath ?? XendLauncher.Program, Forwarded(parsed), CancellationToken.None).ConfigureAwait(false);
@@ -66,11 +68,11 @@ internal sealed class XendCommandLine
         bool detached = parsed.GetValue(_detached);
         if (detached)
             Detachment.LeaveSession();
-        var options = new XendOptions(XenPaths.ForUser())
+        var options = ReadAccess(parsed, new XendOptions(XenPaths.ForUser())
         {
             MemoryMiB = parsed.GetValue(_memory) ?? XendOptions.PresetMemoryMiB,
             IdleExit = parsed.GetValue(_idleExit) is { } seconds ? TimeSpan.FromSeconds(seconds) : null,
-        };
+        });
         using var signals = new StopSignals();
         XendHost host = await XendHost.StartAsync(options, LocalToolstack.Start, detached ? null : _error).ConfigureAwait(false);
         await using (host.ConfigureAwait(false))
@@ -91,6 +93,9 @@ internal sealed class XendCommandLine
             if (parsed.GetValue(option) is { } value)
                 yield return string.Create(CultureInfo.InvariantCulture, $"{option.Name}={value}");
         }
+
+        foreach (string option in ForwardedAccess(parsed))
+            yield return option;
     }
 
     private Command BuildStop()

@@ -12,6 +12,15 @@ internal sealed record XendOptions(XenPaths Paths)
     /// <summary>Ends by itself when there has been no domain and no client for so long; null: never.</summary>
     public TimeSpan? IdleExit { get; init; }
 
+    /// <summary>The group whose members may do everything, over the Unix socket; null: the user who runs xend and root alone may.</summary>
+    public UnixGroup? SocketGroup { get; init; }
+
+    /// <summary>The group whose members may read, over the Unix socket.</summary>
+    public UnixGroup? ReadersGroup { get; init; }
+
+    /// <summary>Where TCP clients with certificates are listened for, and with which certificate; null: nowhere.</summary>
+    public TlsOptions? Tls { get; init; }
+
     /// <summary>Memory for guests unless told otherwise: what the host has free, but for an eighth. <b>Units</b>: MiB.</summary>
     public static int PresetMemoryMiB
     {

@@ -13,6 +13,7 @@ XmContext context = new()
     Error = new StreamWriter(error, text) { AutoFlush = true },
     Terminal = PosixTerminal.OnStandardInput(),
     Paths = XenPaths.ForUser(),
+    PresetAddress = Environment.GetEnvironmentVariable("XEN_CONNECT"),
     StartService = static stop => XendLauncher.StartAsync(XendLauncher.Program, [XendLauncher.IdleExitOption], stop),
 };
 return await new XmCommandLine(context).RunAsync(args).ConfigureAwait(false);

@@ -11,6 +11,7 @@ internal sealed class XmCommandLine
 {
     private readonly XmContext _context;
     private readonly RootCommand _root;
+    private readonly RemoteOptions _remote;
     private readonly ParserConfiguration _parsing = new() { ResponseFileTokenReplacer = null };
 
     public XmCommandLine(XmContext context)
@@ -21,12 +22,14 @@ internal sealed class XmCommandLine
         [
             .. new ManagedCommands(context).Build(), .. new DomainCommands(context).Build(), .. new ShutdownCommands(context).Build(), .. new ControlCommands(context).Build(),
             .. new ListingCommands(context).Build(), .. new DeviceCommands(context).Build(), .. new HostCommands(context).Build(),
+            new CertCommand(context).Build(),
         ])
         {
             _root.Add(command);
         }
 
         _root.Add(BuildHelp());
+        _remote = new RemoteOptions(_root);
     }
 
     /// <summary>Runs one command.</summary>
@@ -87,6 +90,7 @@ internal sealed class XmCommandLine
             throw new UsageException($"{string.Join(' ', parsed.Errors.Select(e => e.Message))} xm help {verb} says more.");
         }
 
+        _context.Remote = _remote.Read(parsed, _context);
         return await InvokeAsync(parsed, _context.Out).ConfigureAwait(false);
     }
 
@@ -112,14 +116,15 @@ internal sealed class XmCommandLine
 
     private IReadOnlyList<string> ResolveVerb(IReadOnlyList<string> arguments)
     {
-        string verb = arguments[0];
+        int at = RemoteOptions.CountBefore(arguments);
+        string verb = at < arguments.Count ? arguments[at] : "-";
         if (verb.StartsWith('-'))
             return arguments;
         string[] verbs = [.. _root.Subcommands.Select(c => c.Name)];
         string[] candidates = verbs.Contains(verb) ? [verb] : [.. verbs.Where(v => v.StartsWith(verb, StringComparison.Ordinal)).Order(StringComparer.Ordinal)];
         return candidates.Length switch
         {
-            1 => [candidates[0], .. arguments.Skip(1)],
+            1 => [.. arguments.Take(at), candidates[0], .. arguments.Skip(at + 1)],
             0 => throw new UnknownVerbException($"'{verb}' is no verb of xm."),
             _ => throw new UnknownVerbException($"'{verb}' may mean {string.Join(", ", candidates)}."),
         };

@@ -25,6 +25,12 @@ internal sealed record XmContext
     /// <summary>Starts a xend that outlives this command; completes when it answers. Fails with an <see cref="IOException"/> that says what it said.</summary>
     public required Func<CancellationToken, Task> StartService { get; init; }
 
+    /// <summary>The address that the environment names (XEN_CONNECT); null: the user's own xend.</summary>
+    public string? PresetAddress { get; init; }
+
+    /// <summary>The xend to work with, as the command line and the environment say; null: the user's own, by its Unix socket.</summary>
+    public RemoteXend? Remote { get; set; }
+
     /// <summary>Ends what runs, as SIGTERM does.</summary>
     public CancellationToken Stop { get; init; }
 

@@ -28,20 +28,32 @@ internal sealed class RunningXend : IAsyncDisposable
 
     public XenPaths Paths => PathsIn(_folder.FullName);
 
-    public static Task<RunningXend> StartAsync(int memoryMiB = 256) => StartAsync(Directory.CreateTempSubdirectory("xend-"), ownsFolder: true, memoryMiB);
+    /// <param name="memoryMiB">Memory for guests.</param>
+    /// <param name="configure">Changes what it is told.</param>
+    /// <param name="reachable">Whether its folder is open to other users.</param>
+    public static Task<RunningXend> StartAsync(int memoryMiB = 256, Func<XendOptions, XendOptions>? configure = null, bool reachable = false)
+    {
+        DirectoryInfo folder = Directory.CreateTempSubdirectory("xend-");
+        if (reachable)
+            folder.UnixFileMode |= UnixFileMode.GroupExecute | UnixFileMode.OtherExecute | UnixFileMode.OtherRead;
+        return StartAsync(folder, ownsFolder: true, memoryMiB, configure);
+    }
 
     /// <summary>Starts one in folders that outlive it.</summary>
-    public static Task<RunningXend> StartAsync(string folder, int memoryMiB) => StartAsync(new DirectoryInfo(folder), ownsFolder: false, memoryMiB);
+    public static Task<RunningXend> StartAsync(string folder, int memoryMiB) => StartAsync(new DirectoryInfo(folder), ownsFolder: false, memoryMiB, configure: null);
 
-    private static async Task<RunningXend> StartAsync(DirectoryInfo folder, bool ownsFolder, int memoryMiB)
+    private static async Task<RunningXend> StartAsync(DirectoryInfo folder, bool ownsFolder, int memoryMiB, Func<XendOptions, XendOptions>? configure)
     {
-        XendHost host = await StartIn(folder.FullName, memoryMiB);
+        XendHost host = await StartIn(folder.FullName, memoryMiB, configure);
         XendConnection connection = (await XendConnection.TryOpenAsync(PathsIn(folder.FullName).ServiceSocket, CancellationToken.None))!;
         return new RunningXend(folder, ownsFolder, host, connection);
     }
 
-    public static Task<XendHost> StartIn(string folder, int memoryMiB = 256) =>
-        XendHost.StartAsync(new XendOptions(PathsIn(folder)) { MemoryMiB = memoryMiB }, LocalToolstack.Start, watched: null);
+    public static Task<XendHost> StartIn(string folder, int memoryMiB = 256, Func<XendOptions, XendOptions>? configure = null)
+    {
+        var options = new XendOptions(PathsIn(folder)) { MemoryMiB = memoryMiB };
+        return XendHost.StartAsync(configure?.Invoke(options) ?? options, LocalToolstack.Start, watched: null);
+    }
 
     /// <summary>Another client.</summary>
     public async Task<XendConnection> ConnectAsync() => (await XendConnection.TryOpenAsync(Paths.ServiceSocket, CancellationToken.None))!;
@@ -59,6 +71,13 @@ internal sealed class RunningXend : IAsyncDisposable
 
     /// <summary>A kernel that does nothing, for ever.</summary>
     public string WriteIdleKernel() => WriteKernel("idle", static guest => Idle(guest));
+
+    /// <summary>A kernel that prints a line on its console and waits for ever.</summary>
+    public string WriteTalker(string line) => WriteKernel("talker", guest =>
+    {
+        guest.PrintRing(line + "\r\n");
+        Idle(guest);
+    });
 
     /// <summary>Emits a loop that waits for ever.</summary>
     public static void Idle(GuestAssembler guest)

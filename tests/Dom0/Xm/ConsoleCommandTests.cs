@@ -28,6 +28,25 @@ public sealed class ConsoleCommandTests
     }
 
     [Fact]
+    public async Task ReadOnlyConsole_SendsNothing()
+    {
+        using XmRun xm = new(), one = Beside(xm, new FakeTerminal()), two = Beside(xm);
+        Assert.Equal(0, await xm.RunAsync("create", xm.Config));
+        FakeDomain domain = xm.Machine.Domain!;
+        Task<int> first = one.RunAsync("console", "-r", "guest"), second = two.RunAsync("console", "guest");
+        domain.Print("login: ");
+        await CreateCommandTests.Eventually(() => one.ConsoleText == "login: " && two.ConsoleText == "login: ");
+
+        // Ctrl-] ends it when all before that has been read.
+        one.Type("not sent\u001d");
+        Assert.Equal(0, await first);
+        two.Type("sent");
+        Assert.Equal("sent", await domain.Typed.Reader.ReadAsync());
+        domain.End(ShutdownReason.Poweroff);
+        Assert.Equal(0, await second);
+    }
+
+    [Fact]
     public async Task Console_IsForMany_WhoComesLaterSeesWhatWas()
     {
         FakeTerminal terminal = new();

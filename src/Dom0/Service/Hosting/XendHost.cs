@@ -29,6 +29,7 @@ internal sealed class XendHost : IAsyncDisposable
     private readonly XendLog _log;
     private readonly CancellationTokenSource _stopping = new();
     private readonly IdleWatch _idle;
+    private readonly XendAccess _access;
     private WebApplication? _web;
     private Task _autoStart = Task.CompletedTask;
 
@@ -47,7 +48,11 @@ internal sealed class XendHost : IAsyncDisposable
         _state = new XendState(options.Paths, _toolstack, log, _stopping.Token);
         _idle = new IdleWatch(options.IdleExit, () => _state.Domains.IsBusy, () => _state.RequestStop("there has been nothing to do for a while"));
         _state.Domains.BusyChanged += _idle.Look;
+        _access = new XendAccess(options, log);
     }
+
+    /// <summary>Where it listens for TLS, with the port that it got; null: nowhere.</summary>
+    public System.Net.IPEndPoint? TlsEndPoint => _access.Tls?.Bound;
 
     /// <summary>Starts: when this returns, clients are answered.</summary>
     /// <param name="options">What it was told.</param>
@@ -73,6 +78,8 @@ internal sealed class XendHost : IAsyncDisposable
             host.OfferStore();
             await host.ListenAsync(options.Paths.ServiceSocket).ConfigureAwait(false);
             log.Write(string.Create(CultureInfo.InvariantCulture, $"started, process {Environment.ProcessId}, {options.MemoryMiB} MiB for guests"));
+            if (host.TlsEndPoint is { } listens)
+                log.Write($"listens on {listens} for clients with certificates");
             host.StartDomains();
             return host;
         }
@@ -151,6 +158,8 @@ internal sealed class XendHost : IAsyncDisposable
 
     private async Task ListenAsync(string socket)
     {
+        _access.Unix.OpenFolder(_state.Paths.RuntimeFolder);
+
         // Nothing but what is named here: the other builders watch folders for configuration files.
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
         builder.Services.AddSingleton(_state);
@@ -163,12 +172,18 @@ internal sealed class XendHost : IAsyncDisposable
         });
         builder.Services.AddRouting();
         builder.WebHost.UseKestrelCore();
+        TlsAccess.Prepare(builder.WebHost);
         builder.WebHost.ConfigureKestrel(server =>
         {
             server.AddServerHeader = false;
             server.Limits.MaxConcurrentConnections = MostConnections;
             server.Limits.Http2.MaxStreamsPerConnection = MostCalls;
-            server.ListenUnixSocket(socket, static listener => listener.Protocols = HttpProtocols.Http2);
+            server.ListenUnixSocket(socket, listener =>
+            {
+                listener.Protocols = HttpProtocols.Http2;
+                ((Microsoft.AspNetCore.Connections.IConnectionBuilder)listener).Use(_access.Unix.Recognise);
+            });
+            _access.Tls?.AddTo(server);
         });
         _web = builder.Build();
         _web.Use(async (context, next) =>
@@ -183,13 +198,14 @@ internal sealed class XendHost : IAsyncDisposable
                 _idle.Leave();
             }
         });
+        _web.Use(_access.Gate.PassAsync);
         _web.MapGrpcService<XendService>();
         try
         {
             // Whoever holds the lock may remove what another left behind.
             File.Delete(socket);
             await _web.StartAsync().ConfigureAwait(false);
-            File.SetUnixFileMode(socket, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+            _access.Unix.OpenSocket(socket);
         }
         catch (Exception e) when (e is IOException or System.Net.Sockets.SocketException or UnauthorizedAccessException or ArgumentException)
         {

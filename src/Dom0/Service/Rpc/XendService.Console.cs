@@ -19,13 +19,15 @@ internal sealed partial class XendService
 
         // Tells the client that it is there.
         await responseStream.WriteAsync(new ConsoleOutput(), until.Token).ConfigureAwait(false);
-        Task<bool> typing = CarryInputAsync(requestStream, hub, until);
+        // Ends the waiting for more, and no message that is on its way: that would end the call without its status.
+        using var leaving = CancellationTokenSource.CreateLinkedTokenSource(until.Token);
+        Task<bool> typing = CarryInputAsync(requestStream, hub, context, leaving);
         try
         {
             byte[] buffer = new byte[ConsoleBufferBytes];
             while (true)
             {
-                (int count, long lost) = await reader.ReadAsync(buffer, until.Token).ConfigureAwait(false);
+                (int count, long lost) = await reader.ReadAsync(buffer, leaving.Token).ConfigureAwait(false);
                 if (count == 0)
                     return;
                 await responseStream.WriteAsync(new ConsoleOutput { Data = ByteString.CopyFrom(buffer, 0, count), Lost = lost }, until.Token).ConfigureAwait(false);
@@ -37,23 +39,34 @@ internal sealed partial class XendService
         }
         finally
         {
-            await until.CancelAsync().ConfigureAwait(false);
+            await leaving.CancelAsync().ConfigureAwait(false);
             await typing.ConfigureAwait(false);
         }
     }
 
     /// <returns>Whether the client has completed its stream: it leaves, and all that it typed is on its way.</returns>
-    private static async Task<bool> CarryInputAsync(IAsyncStreamReader<ConsoleInput> input, ConsoleHub hub, CancellationTokenSource until)
+    /// <exception cref="RpcException">The client typed, and may only read: the call ends with this.</exception>
+    private static async Task<bool> CarryInputAsync(IAsyncStreamReader<ConsoleInput> input, ConsoleHub hub, ServerCallContext context, CancellationTokenSource leaving)
     {
-        CancellationToken stop = until.Token;
+        CancellationToken stop = leaving.Token;
         try
         {
-            if (input.Current.Data.Length > 0)
+            do
+            {
+                if (input.Current.Data.IsEmpty)
+                    continue;
+                Caller.RequireOperator(context, "typing at a console");
                 await hub.TypeAsync(input.Current.Data.Memory, stop).ConfigureAwait(false);
-            while (await input.MoveNext(stop).ConfigureAwait(false))
-                await hub.TypeAsync(input.Current.Data.Memory, stop).ConfigureAwait(false);
-            until.CancelAfter(TimeSpan.Zero);
+            }
+            while (await input.MoveNext(stop).ConfigureAwait(false));
+
+            leaving.CancelAfter(TimeSpan.Zero);
             return true;
+        }
+        catch (RpcException refused) when (refused.StatusCode == StatusCode.PermissionDenied)
+        {
+            leaving.CancelAfter(TimeSpan.Zero);
+            throw;
         }
         catch (Exception e) when (e is OperationCanceledException or IOException or RpcException or InvalidOperationException)
         {

@@ -25,8 +25,12 @@ internal sealed partial class XendService
         });
     }
 
-    public override Task<TextReply> ReadLog(ReadLogRequest request, ServerCallContext context) =>
-        Task.FromResult(new TextReply { Text = state.Toolstack.ReadLog(request.Clear) });
+    public override Task<TextReply> ReadLog(ReadLogRequest request, ServerCallContext context)
+    {
+        if (request.Clear)
+            Caller.RequireOperator(context, "clearing the log");
+        return Task.FromResult(new TextReply { Text = state.Toolstack.ReadLog(request.Clear) });
+    }
 
     public override Task<TextReply> SendDebugKeys(DebugKeysRequest request, ServerCallContext context) => OffPoolAsync(
         () => new TextReply { Text = string.Concat(request.Keys.Take(MostKeys).Select(state.Toolstack.DebugKey)) });

@@ -17,14 +17,16 @@ internal sealed class ConsoleCommand(XmContext context)
         DefaultValueFactory = static _ => 0,
     };
 
+    private readonly Option<bool> _readOnly = new("--read-only", "-r") { Description = "Only look: what is typed is not sent, and Ctrl-] leaves as ever." };
+
     public Command Build()
     {
-        Command command = new("console", "Connect to a console of a running domain; Ctrl-] leaves it.") { _name, _number };
-        command.SetAction((parsed, _) => RunAsync(parsed.GetRequiredValue(_name), parsed.GetValue(_number)));
+        Command command = new("console", "Connect to a console of a running domain; Ctrl-] leaves it.") { _name, _number, _readOnly };
+        command.SetAction((parsed, _) => RunAsync(parsed.GetRequiredValue(_name), parsed.GetValue(_number), parsed.GetValue(_readOnly)));
         return command;
     }
 
-    private Task<int> RunAsync(string name, int number)
+    private Task<int> RunAsync(string name, int number, bool readOnly)
     {
         if (number is < 0 or >= Most)
             throw new UsageException(string.Create(CultureInfo.InvariantCulture, $"-n is the number of a console, 0 to {Most - 1}, and is {number}."));
@@ -32,6 +34,7 @@ internal sealed class ConsoleCommand(XmContext context)
         {
             using SignalWatch signals = new(context.Stop);
             using RemoteConsole console = await RemoteConsole.OpenAsync(client, name, number).ConfigureAwait(false);
+            console.IsReadOnly = readOnly;
             console.Lost += count => context.Say(string.Create(CultureInfo.InvariantCulture, $"{count} bytes of the console were lost here: they came faster than they were read."));
             ConsoleEnd end = await new ConsoleSession(context, console).RunAsync(static () => Task.CompletedTask, signals.Token).ConfigureAwait(false);
             return end switch

@@ -24,7 +24,7 @@ internal sealed class HostCommands(XmContext context)
         command.SetAction(async (parsed, _) =>
         {
             HostInfo info = await _xend.UseAsync(start: true, async client => await client.GetInfoAsync(new GetInfoRequest())).ConfigureAwait(false);
-            IEnumerable<(string Key, string Value)> facts = HostFacts.Read(info);
+            IEnumerable<(string Key, string Value)> facts = HostFacts.Read(info, context.Remote?.Address.Host);
             if (parsed.GetValue(json))
             {
                 await context.Out.WriteLineAsync(JsonSerializer.Serialize(facts.ToDictionary(static fact => fact.Key, static fact => fact.Value), Rows.Default.DictionaryStringString))
@@ -58,6 +58,8 @@ internal sealed class HostCommands(XmContext context)
         Command command = new("log", "Print xend's own log.");
         command.SetAction(async (_, _) =>
         {
+            if (context.Remote is { } remote)
+                throw new XmException($"xend's own log is read where xend runs, by xm log or in its folder; xm dmesg prints the hypervisor's of {remote.Address}.");
             await PrintAsync(await ReadFileAsync(context.Paths.ServiceLog, "xend", clear: false).ConfigureAwait(false)).ConfigureAwait(false);
             return ExitCode.Ok;
         });

@@ -7,7 +7,11 @@ namespace Xen.Xm;
 internal static class HostFacts
 {
     /// <param name="xend">What xend says of itself and its machine.</param>
-    public static IEnumerable<(string Key, string Value)> Read(Contract.V1.HostInfo xend)
+    /// <param name="remote">The host that it runs on, of which we see no more than xend tells; null: this one.</param>
+    public static IEnumerable<(string Key, string Value)> Read(Contract.V1.HostInfo xend, string? remote) =>
+        (remote is null ? ReadHost() : [("host", remote), ("nr_cpus", Text(xend.PhysicalCpus)), ("cpu_mhz", Text(xend.CpuKhz / 1000))]).Concat(ReadXend(xend));
+
+    private static IEnumerable<(string Key, string Value)> ReadHost()
     {
         int cpus = Environment.ProcessorCount;
         int cores = int.TryParse(CpuInfo("cpu cores"), CultureInfo.InvariantCulture, out int c) && c > 0 ? c : cpus;
@@ -21,6 +25,10 @@ internal static class HostFacts
         yield return ("cores_per_socket", Text(cores));
         yield return ("threads_per_core", Text(Math.Max(1, siblings / cores)));
         yield return ("cpu_mhz", CpuInfo("cpu MHz").Split('.')[0]);
+    }
+
+    private static IEnumerable<(string Key, string Value)> ReadXend(Contract.V1.HostInfo xend)
+    {
         yield return ("total_memory", Text(xend.TotalMemoryMib));
         yield return ("free_memory", Text(xend.FreeMemoryMib));
         yield return ("free_cpus", "0");

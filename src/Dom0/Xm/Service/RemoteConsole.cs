@@ -18,6 +18,9 @@ internal sealed class RemoteConsole : IDisposable
     /// <summary>Told how many bytes were lost because they were not read in time.</summary>
     public event Action<long>? Lost;
 
+    /// <summary>Whether what is typed stays here. A terminal types by itself, too, when a guest asks it where its cursor is; a reader would be refused for that.</summary>
+    public bool IsReadOnly { get; set; }
+
     /// <summary>Comes to a console. What it showed last is read first.</summary>
     /// <exception cref="RpcException">There is no such console.</exception>
     public static async Task<RemoteConsole> OpenAsync(Xend.XendClient client, string domain, int number)
@@ -68,6 +71,8 @@ internal sealed class RemoteConsole : IDisposable
     /// <summary>Types into the console. When the domain has ended it does nothing; reading says so.</summary>
     public async ValueTask WriteAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancellation)
     {
+        if (IsReadOnly)
+            return;
         try
         {
             await _call.RequestStream.WriteAsync(new ConsoleInput { Data = ByteString.CopyFrom(bytes.Span) }, cancellation).ConfigureAwait(false);

@@ -49,7 +49,7 @@ internal sealed class ServiceCalls(XmContext context)
         return reply?.Domains ?? [];
     }
 
-    private static async Task<T> TranslateAsync<T>(Func<Task<T>> work)
+    private async Task<T> TranslateAsync<T>(Func<Task<T>> work)
     {
         try
         {
@@ -57,7 +57,7 @@ internal sealed class ServiceCalls(XmContext context)
         }
         catch (RpcException fault) when (fault.StatusCode == StatusCode.Unavailable)
         {
-            throw new XmException("xend ended meanwhile, and its domains with it: its log says why (xm log).", fault);
+            throw new XmException(context.Remote?.Lost ?? "xend ended meanwhile, and its domains with it: its log says why (xm log).", fault);
         }
         catch (RpcException fault) when (fault.StatusCode == StatusCode.Cancelled)
         {
@@ -71,6 +71,8 @@ internal sealed class ServiceCalls(XmContext context)
 
     private async Task<XendConnection?> OpenAsync(bool start)
     {
+        if (context.Remote is { } remote)
+            return await remote.OpenAsync(context.Stop).ConfigureAwait(false);
         long began = Stopwatch.GetTimestamp();
         while (true)
         {

@@ -51,7 +51,7 @@ internal sealed class Attendance(XmContext context, Xend.XendClient client, Sign
         if (outcome.Reason is not (DomainOutcome.Types.Reason.Crash or DomainOutcome.Types.Reason.Watchdog))
             return ExitCode.Ok;
         string what = outcome.Reason == DomainOutcome.Types.Reason.Crash ? "crashed" : "was ended by its watchdog";
-        context.Say($"domain '{name}' {what}; xm dmesg prints the hypervisor's log ({context.Paths.HypervisorLog}).");
+        context.Say($"domain '{name}' {what}; xm dmesg prints the hypervisor's log{(context.Remote is null ? $" ({context.Paths.HypervisorLog})" : "")}.");
         if (outcome.Report.Length > 0)
             context.Error.WriteLine(outcome.Report.TrimEnd('\n'));
         return ExitCode.Failed;

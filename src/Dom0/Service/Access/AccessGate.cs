@@ -1,0 +1,46 @@
+using System.Globalization;
+using System.Text;
+using Grpc.Core;
+using Microsoft.AspNetCore.Http;
+
+namespace Xen.Service;
+
+/// <summary>Lets calls through that their caller may make, before anything of the request is read, and answers the others with PERMISSION_DENIED.</summary>
+internal sealed class AccessGate(RefusalLog log)
+{
+    public Task PassAsync(HttpContext context, RequestDelegate next)
+    {
+        var caller = Caller.Of(context);
+        string path = context.Request.Path.Value ?? "";
+        if (caller.Role != Role.None && caller.Role >= CallAccess.Needed(path))
+            return next(context);
+        string reason = caller.Refusal(path[(path.LastIndexOf('/') + 1)..]);
+        log.Write(reason);
+
+        // A gRPC answer without a message: the status is in the headers.
+        HttpResponse response = context.Response;
+        response.StatusCode = StatusCodes.Status200OK;
+        response.ContentType = "application/grpc";
+        response.Headers["grpc-status"] = ((int)StatusCode.PermissionDenied).ToString(CultureInfo.InvariantCulture);
+        response.Headers["grpc-message"] = Encode(reason);
+        return Task.CompletedTask;
+    }
+
+    /// <summary>
+    /// Percent-encodes what is not printable ASCII, and the percent sign; no more than that, for not every client decodes more. <b>Source</b>: gRPC over HTTP/2,
+    /// Percent-Encoded.
+    /// </summary>
+    internal static string Encode(string text)
+    {
+        var encoded = new StringBuilder(text.Length);
+        foreach (byte unit in Encoding.UTF8.GetBytes(text))
+        {
+            if (unit is >= 0x20 and <= 0x7e and not (byte)'%')
+                encoded.Append((char)unit);
+            else
+                encoded.Append(CultureInfo.InvariantCulture, $"%{unit:X2}");
+        }
+
+        return encoded.ToString();
+    }
+}
