@@ -3,7 +3,7 @@
 # /usr/share/bash-completion/completions/xm with a link to it of the name xend.
 
 _xm_verbs='block-attach block-detach block-list cert console create debug-keys delete destroy dmesg domid domname domstate dump-core help info list log
-    mem-max mem-set network-attach network-detach network-list new pause reboot rename reset sched-credit shutdown start sysrq trigger unpause
+    mem-max mem-set network-attach network-detach network-list new pause reboot rename reset sched-credit shutdown start sysrq top trigger unpause
     uptime vcpu-list vcpu-pin vcpu-set'
 _xm_keys='name= kernel= ramdisk= root= extra= cmdline= features= memory= maxmem= vcpus= maxvcpus= cpus= cpu_weight= cpu_cap= cpu_engine= cpuid=
     code_cache= disk= vif= console= max_event_channels= max_grant_frames= max_maptrack_frames= uuid= on_poweroff= on_reboot= on_crash= on_watchdog=
@@ -107,6 +107,10 @@ _xm() {
         list:--state) _xm_offer "$word" 'all running paused halted shutdown crashed dying'; return ;;
         create:--count|new:--count) return ;;
         sched-credit:-d|sched-credit:--domain) _xm_offer "$word" "$(_xm_domains "$program")"; return ;;
+        top:-S|top:--sort)
+            _xm_offer "$word" 'id name state cpusec cpu% mem mem% maxmem maxmem% vcpus nets nettx netrx vbds vbd_oo vbd_rd vbd_wr vbd_rsect vbd_wsect ssid'
+            return ;;
+        top:-[di]|top:--delay|top:--iterations) return ;;
         sched-credit:-[wc]|sched-credit:--weight|sched-credit:--cap) return ;;
     esac
     case $verb in
@@ -117,6 +121,7 @@ _xm() {
         console) options='-r --read-only -n --num --help' ;;
         list) options='-l --long --state --json --help' ;;
         info|block-list|network-list|vcpu-list) options='--json --help' ;;
+        top) options='-d --delay -n --networks -x --vbds -v --vcpus -r --repeat-header -f --full-name -z --dom0-first -S --sort -R --reverse -b --batch -i --iterations --json --help' ;;
         uptime) options='-s --short --json --help' ;;
         shutdown) options='-a --all -w --wait -H --halt -R --reboot --help' ;;
         reboot) options='-a --all -w --wait --help' ;;
@@ -157,7 +162,7 @@ _xend() {
     read -ra words <<<"${COMP_LINE:0:COMP_POINT}"
     [[ ${COMP_LINE:0:COMP_POINT} != *[[:space:]] ]] || words+=('')
     word=${words[-1]}
-    local options='--foreground --memory --idle-exit --socket-group --readers-group --listen --tls-cert --tls-key --tls-ca'
+    local options='--foreground --memory --idle-exit --socket-group --readers-group --listen --tls-cert --tls-key --tls-ca --metrics --metrics-any'
     case ${words[-2]} in
         --socket-group|--readers-group)
             mapfile -t COMPREPLY < <(compgen -g -- "$word")

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Invocation;
 using System.Globalization;
+using System.Net;
 using Grpc.Core;
 using Xen.Contract;
 using Xen.Contract.V1;
@@ -19,11 +20,16 @@ internal sealed partial class XendCommandLine
     private readonly Option<bool> _detached = new(XendLauncher.DetachOption) { Hidden = true };
     private readonly Option<int?> _memory = new("--memory") { Description = "Memory for guests, all together, in MiB; unless told otherwise seven eighths of what the host has." };
     private readonly Option<int?> _idleExit = new("--idle-exit") { Description = "End when there has been no domain and no client for so many seconds." };
+    private readonly Option<string?> _metrics = new("--metrics") { Description = "Offer Prometheus metrics over HTTP at ADDRESS:PORT, such as 127.0.0.1:9090." };
+    private readonly Option<bool> _metricsAny = new("--metrics-any") { Description = "The address of --metrics may be one that other machines reach; there is no password." };
 
     public XendCommandLine(TextWriter output, TextWriter error)
     {
         (_out, _error) = (output, error);
-        _root = new RootCommand("Run domains: the Dom0 service that xm talks to.") { _foreground, _detached, _memory, _idleExit, _socketGroup, _readersGroup, _listen, _tlsCert, _tlsKey, _tlsCa };
+        _root = new RootCommand("Run domains: the Dom0 service that xm talks to.")
+        {
+            _foreground, _detached, _memory, _idleExit, _socketGroup, _readersGroup, _listen, _tlsCert, _tlsKey, _tlsCa, _metrics, _metricsAny,
+        };
         _root.SetAction((parsed, _) => StartAsync(parsed));
         _root.Add(BuildStop());
         _root.Add(BuildStatus());
@@ -59,6 +65,9 @@ internal sealed partial class XendCommandLine
             return Fail("--idle-exit must be 0 seconds or more.", Usage);
         if (WrongAccess(parsed) is { } wrong)
             return Fail(wrong, Usage);
+        IPEndPoint? metrics = null;
+        if (parsed.GetValue(_metrics) is { } address && MetricsAddress.TryParse(address, parsed.GetValue(_metricsAny), out metrics) is { } fault)
+            return Fail(fault, Usage);
         if (!parsed.GetValue(_foreground))
         {
             await XendLauncher.StartAsync(Environment.ProcessPath ?? XendLauncher.Program, Forwarded(parsed), CancellationToken.None).ConfigureAwait(false);
@@ -72,6 +81,7 @@ internal sealed partial class XendCommandLine
         {
             MemoryMiB = parsed.GetValue(_memory) ?? XendOptions.PresetMemoryMiB,
             IdleExit = parsed.GetValue(_idleExit) is { } seconds ? TimeSpan.FromSeconds(seconds) : null,
+            Metrics = metrics,
         });
         using var signals = new StopSignals();
         XendHost host = await XendHost.StartAsync(options, LocalToolstack.Start, detached ? null : _error).ConfigureAwait(false);
@@ -96,6 +106,10 @@ internal sealed partial class XendCommandLine
 
         foreach (string option in ForwardedAccess(parsed))
             yield return option;
+        if (parsed.GetValue(_metrics) is { } metrics)
+            yield return $"{_metrics.Name}={metrics}";
+        if (parsed.GetValue(_metricsAny))
+            yield return _metricsAny.Name;
     }
 
     private Command BuildStop()

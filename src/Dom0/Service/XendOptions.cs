@@ -21,6 +21,9 @@ internal sealed record XendOptions(XenPaths Paths)
     /// <summary>Where TCP clients with certificates are listened for, and with which certificate; null: nowhere.</summary>
     public TlsOptions? Tls { get; init; }
 
+    /// <summary>Where Prometheus metrics are offered; null: nowhere.</summary>
+    public System.Net.IPEndPoint? Metrics { get; init; }
+
     /// <summary>Memory for guests unless told otherwise: what the host has free, but for an eighth. <b>Units</b>: MiB.</summary>
     public static int PresetMemoryMiB
     {

@@ -21,6 +21,7 @@ internal sealed class XendState
     {
         (Paths, Toolstack, Log, Stopping) = (paths, toolstack, log, stopping);
         Domains = new DomainRegistry(toolstack, Events, new DefinitionStore(paths.DomainFolder, log));
+        Statistics = new StatisticsSampler(this);
     }
 
     /// <summary>Of xend and the contract, as the assembly says.</summary>
@@ -36,6 +37,8 @@ internal sealed class XendState
     public DomainEvents Events { get; } = new();
 
     public DomainRegistry Domains { get; }
+
+    public StatisticsSampler Statistics { get; }
 
     /// <summary>Cancelled when xend stops: calls that wait end.</summary>
     public CancellationToken Stopping { get; }

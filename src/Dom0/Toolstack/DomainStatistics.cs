@@ -19,8 +19,19 @@ public sealed record DomainStatistics(
 /// <param name="RxPackets">Frames.</param>
 /// <param name="RxErrors">Frames that could not be written to the guest's pages.</param>
 /// <param name="RxDropped">Frames that the guest had no room for.</param>
+/// <param name="TxLatency">How long transmitted frames were on their way, from the guest's ring until the network had them.</param>
+/// <param name="RxLatency">How long received frames were on their way, from the network until the guest's ring had them.</param>
 public sealed record VifStatistics(
-    int Index, long TxBytes, long TxPackets, long TxErrors, long RxBytes, long RxPackets, long RxErrors, long RxDropped);
+    int Index,
+    long TxBytes,
+    long TxPackets,
+    long TxErrors,
+    long RxBytes,
+    long RxPackets,
+    long RxErrors,
+    long RxDropped,
+    LatencyHistogram TxLatency,
+    LatencyHistogram RxLatency);
 
 /// <summary>What a block device has done.</summary>
 /// <param name="Number">Its number.</param>
@@ -51,9 +62,10 @@ public sealed record VbdStatistics(
     LatencyHistogram WriteLatency,
     LatencyHistogram FlushLatency);
 
-/// <summary>How many requests took how long, from the moment that they were taken from the ring until they were answered.</summary>
-/// <param name="Counts">By powers of two: entry 0 counts what took less than 1 µs, entry n what took 2^(n-1) µs up to 2^n.</param>
-public sealed record LatencyHistogram(IReadOnlyList<long> Counts)
+/// <summary>How many requests, or frames, took how long; of a request: from the moment that it was taken from the ring until it was answered.</summary>
+/// <param name="Counts">By powers of two: entry 0 counts what took less than 1 µs, entry n what took 2^(n-1) µs up to 2^n, the last also what took longer.</param>
+/// <param name="Sum">All times together.</param>
+public sealed record LatencyHistogram(IReadOnlyList<long> Counts, TimeSpan Sum)
 {
     /// <summary>All requests.</summary>
     public long Total => Counts.Sum();

@@ -7,6 +7,9 @@ internal static class ExitCode
     public const int Failed = 1;
     public const int Usage = 2;
 
+    /// <summary>Ctrl-C was typed where it is a key.</summary>
+    public const int CtrlC = 128 + 2;
+
     /// <summary>Told to stop, by SIGTERM or what stands for it.</summary>
     public const int Interrupted = 128 + 15;
 }

@@ -17,7 +17,10 @@ internal sealed class XmCommandLine
     public XmCommandLine(XmContext context)
     {
         _context = context;
-        _root = new RootCommand("Create and manage Xen domains.") { new CreateCommand(context).Build(), new ConsoleCommand(context).Build(), new ListCommand(context).Build() };
+        _root = new RootCommand("Create and manage Xen domains.")
+        {
+            new CreateCommand(context).Build(), new ConsoleCommand(context).Build(), new ListCommand(context).Build(), new TopCommand(context).Build(),
+        };
         foreach (Command command in (IEnumerable<Command>)
         [
             .. new ManagedCommands(context).Build(), .. new DomainCommands(context).Build(), .. new ShutdownCommands(context).Build(), .. new ControlCommands(context).Build(),

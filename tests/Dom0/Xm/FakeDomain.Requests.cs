@@ -26,7 +26,10 @@ internal sealed partial class FakeDomain
         Restarted?.Invoke();
     }
 
-    public DomainStatistics Statistics => new(Status.CpuTime, config.MemoryMiB << 10, config.MaxMemoryMiB << 10, config.Vcpus, [], []);
+    /// <summary>What <see cref="Statistics"/> says, if not what follows from the configuration.</summary>
+    public DomainStatistics? Used { get; set; }
+
+    public DomainStatistics Statistics => Used ?? new(Status.CpuTime, config.MemoryMiB << 10, config.MaxMemoryMiB << 10, config.Vcpus, [], []);
 
     public void RequestShutdown(ShutdownRequest request) => Requests.Add($"shutdown {request}");
 

@@ -72,6 +72,14 @@ internal sealed class XmRun : IDisposable
         return (code, output.ToString(), error.ToString());
     }
 
+    /// <summary>Ends the xend that a command has started.</summary>
+    public async Task EndServiceAsync()
+    {
+        XendHost? xend = _xend;
+        _xend = null;
+        await xend!.DisposeAsync();
+    }
+
     public void Dispose()
     {
         _xend?.DisposeAsync().AsTask().GetAwaiter().GetResult();
@@ -88,6 +96,17 @@ internal sealed class FakeTerminal : ITerminal
     public int Raw { get; private set; }
 
     public int Entered { get; private set; }
+
+    /// <summary>What standard output is said to be.</summary>
+    public (int Columns, int Rows)? Size { get; set; }
+
+    public Action? Resized { get; private set; }
+
+    public IDisposable OnResize(Action resized)
+    {
+        Resized = resized;
+        return Stream.Null;
+    }
 
     public IDisposable EnterRaw()
     {

@@ -8,25 +8,6 @@ namespace Xen.Drivers.Tests.Block;
 /// <summary>What a device tells about how long its requests take, and whether its ring is long enough.</summary>
 public sealed class BlockLatencyTests
 {
-    [Theory]
-    [InlineData(0, 0)]
-    [InlineData(9, 0)]
-    [InlineData(10, 1)]
-    [InlineData(19, 1)]
-    [InlineData(20, 2)]
-    [InlineData(10_000, 10)]
-    [InlineData(10_230, 10)]
-    [InlineData(10_240, 11)]
-    [InlineData(-5, 0)]
-    [InlineData(long.MaxValue, BlockLatency.Buckets - 1)]
-    public void Bucket_IsThePowerOfTwoAbove(long ticks, int bucket)
-    {
-        var latency = new BlockLatency();
-        latency.Add(TimeSpan.FromTicks(ticks));
-        Assert.Equal(bucket, Array.IndexOf(latency.Read(), 1));
-        Assert.Equal(1, latency.Read().Sum());
-    }
-
     [Fact]
     public async Task Latency_IsFromTheRingToTheAnswer()
     {
@@ -54,6 +35,8 @@ public sealed class BlockLatencyTests
 
         BlockCounters counters = pair.Backend.Counters;
         Assert.Equal((1, 1, 1), (counters.ReadLatency.Read().Sum(), counters.WriteLatency.Read().Sum(), counters.FlushLatency.Read().Sum()));
+
+        Assert.True(counters.ReadLatency.Sum >= atLeast);
 
         // 20 ms are in the bucket from 16384 µs on.
         Assert.Equal(0, counters.ReadLatency.Read()[..15].Sum());

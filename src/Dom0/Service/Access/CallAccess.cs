@@ -17,6 +17,8 @@ internal static class CallAccess
         [nameof(Xend.XendBase.ListNetworkInterfaces)] = Role.Reader,
         [nameof(Xend.XendBase.WaitDomain)] = Role.Reader,
         [nameof(Xend.XendBase.WatchDomains)] = Role.Reader,
+        [nameof(Xend.XendBase.GetStatistics)] = Role.Reader,
+        [nameof(Xend.XendBase.WatchStatistics)] = Role.Reader,
 
         // In part: the calls themselves refuse a reader who clears the log, or types.
         [nameof(Xend.XendBase.ReadLog)] = Role.Reader,

@@ -31,6 +31,7 @@ internal sealed class XendHost : IAsyncDisposable
     private readonly IdleWatch _idle;
     private readonly XendAccess _access;
     private WebApplication? _web;
+    private MetricsServer? _metrics;
     private Task _autoStart = Task.CompletedTask;
 
     private XendHost(XendOptions options, XendLog log, ServiceLock serviceLock, ServiceLock stateLock, Func<MachineOptions, IToolstack> startMachine)
@@ -76,6 +77,7 @@ internal sealed class XendHost : IAsyncDisposable
             host = new XendHost(options, log, serviceLock, stateLock, startMachine);
             host._state.Domains.ForgetDisks();
             host.OfferStore();
+            await host.OfferMetricsAsync(options.Metrics).ConfigureAwait(false);
             await host.ListenAsync(options.Paths.ServiceSocket).ConfigureAwait(false);
             log.Write(string.Create(CultureInfo.InvariantCulture, $"started, process {Environment.ProcessId}, {options.MemoryMiB} MiB for guests"));
             if (host.TlsEndPoint is { } listens)
@@ -92,6 +94,9 @@ internal sealed class XendHost : IAsyncDisposable
             throw;
         }
     }
+
+    /// <summary>Where metrics are offered; null if they are not.</summary>
+    public string? MetricsUrl => _metrics?.Url;
 
     /// <summary>Works until somebody wants it to end, and has the domains shut down then.</summary>
     public async Task RunAsync(StopSignals signals)
@@ -125,6 +130,8 @@ internal sealed class XendHost : IAsyncDisposable
         _state.Domains.Close();
         await _autoStart.ConfigureAwait(false);
         _idle.Dispose();
+        if (_metrics is not null)
+            await _metrics.DisposeAsync().ConfigureAwait(false);
         await _state.Domains.DisposeAsync().ConfigureAwait(false);
         if (_web is not null)
         {
@@ -213,6 +220,14 @@ internal sealed class XendHost : IAsyncDisposable
         }
     }
 
+    private async Task OfferMetricsAsync(System.Net.IPEndPoint? address)
+    {
+        if (address is null)
+            return;
+        _metrics = await MetricsServer.StartAsync(address, _state.Statistics).ConfigureAwait(false);
+        _log.Write($"metrics are at {_metrics.Url}");
+    }
+
     /// <summary>Offers the machine's xenstore, also where xenstore's tools look by themselves if no other machine does.</summary>
     private void OfferStore()
     {
@@ -228,13 +243,5 @@ internal sealed class XendHost : IAsyncDisposable
         {
             _log.Write($"xenstore's tools need XENSTORED_PATH={_state.Paths.StoreSocket}: {fault.Message}");
         }
-    }
-
-    /// <summary>Signals are this program's to handle.</summary>
-    private sealed class OwnLifetime : Microsoft.Extensions.Hosting.IHostLifetime
-    {
-        public Task WaitForStartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
     }
 }

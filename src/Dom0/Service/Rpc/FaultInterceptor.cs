@@ -64,6 +64,10 @@ internal sealed class FaultInterceptor(XendLog log) : Interceptor
         // The client has left, in whatever way that shows.
         if (context.CancellationToken.IsCancellationRequested)
             return new RpcException(new Status(StatusCode.Cancelled, "the call was cancelled."));
+
+        // Nothing else ends a call from this side.
+        if (fault is OperationCanceledException)
+            return new RpcException(new Status(StatusCode.Unavailable, "xend is stopping."));
         log.Write($"internal error in {context.Method}: {fault}");
         return new RpcException(new Status(StatusCode.Internal, $"internal error of xend ({fault.GetType().Name}): its log says more."));
     }

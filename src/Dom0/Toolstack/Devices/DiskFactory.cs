@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Xen.Drivers.Block.Backend;
 using Xen.Drivers.Block.Storage;
+using Xen.Rings;
 
 namespace Xen.Toolstack;
 
@@ -44,9 +45,11 @@ internal static class DiskFactory
         BlockCounters counters = ((BlockBackend)device.Driver).Counters;
         return new VbdStatistics(
             disk.Disk.Number, disk.Disk.Name, counters.Reads, counters.Writes, counters.Flushes, counters.Discards, counters.ReadSectors, counters.WrittenSectors,
-            counters.OutOfRequests, counters.Failed + counters.Bad, new LatencyHistogram(counters.ReadLatency.Read()),
-            new LatencyHistogram(counters.WriteLatency.Read()), new LatencyHistogram(counters.FlushLatency.Read()));
+            counters.OutOfRequests, counters.Failed + counters.Bad, HistogramOf(counters.ReadLatency), HistogramOf(counters.WriteLatency),
+            HistogramOf(counters.FlushLatency));
     }
+
+    private static LatencyHistogram HistogramOf(LatencyCounts counts) => new(counts.Read(), counts.Sum);
 
     private static string FormatOf(DiskConfig disk) => disk.Format.ToString().ToLowerInvariant();
 }

@@ -2,6 +2,7 @@ using System.Globalization;
 using Xen.Abi;
 using Xen.Drivers.Net.Backend;
 using Xen.Drivers.Net.Network;
+using Xen.Rings;
 
 namespace Xen.Toolstack;
 
@@ -46,7 +47,10 @@ internal static class VifFactory
     /// <summary>What a network interface has done.</summary>
     public static VifStatistics StatisticsOf(VirtualDevice device)
     {
-        var sum = new VifStatistics(device.Nodes.Id, 0, 0, 0, 0, 0, 0, 0);
+        long[] tx = new long[LatencyCounts.Buckets], rx = new long[LatencyCounts.Buckets];
+        TimeSpan txTime = TimeSpan.Zero, rxTime = TimeSpan.Zero;
+        LatencyHistogram none = new([], TimeSpan.Zero);
+        var sum = new VifStatistics(device.Nodes.Id, 0, 0, 0, 0, 0, 0, 0, none, none);
         foreach (NetCounters queue in ((NetBackend)device.Driver).Counters)
         {
             sum = sum with
@@ -59,9 +63,12 @@ internal static class VifFactory
                 RxErrors = sum.RxErrors + Volatile.Read(ref queue.RxErrors),
                 RxDropped = sum.RxDropped + Volatile.Read(ref queue.RxDropped),
             };
+            queue.TxLatency.AddTo(tx);
+            queue.RxLatency.AddTo(rx);
+            (txTime, rxTime) = (txTime + queue.TxLatency.Sum, rxTime + queue.RxLatency.Sum);
         }
 
-        return sum;
+        return sum with { TxLatency = new LatencyHistogram(tx, txTime), RxLatency = new LatencyHistogram(rx, rxTime) };
     }
 
     private static RateLimit? RateOf(VifConfig vif)

@@ -5,7 +5,11 @@ namespace Xen.Xm;
 /// <summary>The terminal on standard input, by termios.</summary>
 internal sealed unsafe partial class PosixTerminal : ITerminal
 {
-    private const int StandardInput = 0;
+    private const int StandardInput = 0, StandardOutput = 1;
+    private const int PresetColumns = 80, PresetRows = 24;
+
+    // TIOCGWINSZ
+    private const nuint GetWindowSize = 0x5413;
 
     // struct termios is opaque here: libc reads, changes and writes it. It has 60 bytes on Linux.
     private const int TermiosRoom = 256;
@@ -21,6 +25,22 @@ internal sealed unsafe partial class PosixTerminal : ITerminal
     public static PosixTerminal? OnStandardInput() => isatty(StandardInput) == 1 ? new PosixTerminal() : null;
 
     public IDisposable EnterRaw() => new RawMode();
+
+    public (int Columns, int Rows)? Size
+    {
+        get
+        {
+            WindowSize size;
+            // SAFETY: the kernel writes a struct winsize, which this is, into it during the call.
+            if (ioctl(StandardOutput, GetWindowSize, &size) != 0)
+                return null;
+
+            // A terminal that nobody told its size has none.
+            return (size.Columns == 0 ? PresetColumns : size.Columns, size.Rows == 0 ? PresetRows : size.Rows);
+        }
+    }
+
+    public IDisposable OnResize(Action resized) => PosixSignalRegistration.Create(PosixSignal.SIGWINCH, _ => resized());
 
     /// <summary>Raw mode from construction to disposal; set again when the shell brings us back to the foreground.</summary>
     private sealed class RawMode : IDisposable
@@ -66,6 +86,15 @@ internal sealed unsafe partial class PosixTerminal : ITerminal
             }
         }
     }
+
+    // struct winsize
+    private struct WindowSize
+    {
+        public ushort Rows, Columns, Width, Height;
+    }
+
+    [LibraryImport("libc")]
+    private static partial int ioctl(int fd, nuint request, WindowSize* size);
 
     [LibraryImport("libc")]
     private static partial int isatty(int fd);

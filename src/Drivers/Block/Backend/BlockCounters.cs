@@ -1,4 +1,5 @@
 using Xen.Drivers.Block.Protocol;
+using Xen.Rings;
 
 namespace Xen.Drivers.Block.Backend;
 
@@ -40,16 +41,16 @@ public sealed class BlockCounters
     public long OutOfRequests => Volatile.Read(ref TimesFull);
 
     /// <summary>How long reads took.</summary>
-    public BlockLatency ReadLatency { get; } = new();
+    public LatencyCounts ReadLatency { get; } = new();
 
     /// <summary>How long writes and barriers took.</summary>
-    public BlockLatency WriteLatency { get; } = new();
+    public LatencyCounts WriteLatency { get; } = new();
 
     /// <summary>How long flushes took.</summary>
-    public BlockLatency FlushLatency { get; } = new();
+    public LatencyCounts FlushLatency { get; } = new();
 
     /// <summary>Where the time of a request is counted; null: nowhere.</summary>
-    internal BlockLatency? LatencyOf(BlkifOperation operation) => operation switch
+    internal LatencyCounts? LatencyOf(BlkifOperation operation) => operation switch
     {
         BlkifOperation.Read => ReadLatency,
         BlkifOperation.Write or BlkifOperation.WriteBarrier => WriteLatency,

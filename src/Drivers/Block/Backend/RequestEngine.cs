@@ -247,7 +247,8 @@ internal sealed class RequestEngine
             if (pending.Request.Operation == BlkifOperation.WriteBarrier)
                 _barrierUnderWay = false;
             pending.Queue.Free.Push(pending);
-            _counters.LatencyOf(pending.Request.Operation)?.Add(pending.TakenAt);
+            if (outcome.Fault == BlockFault.None)
+                _counters.LatencyOf(pending.Request.Operation)?.Add(pending.TakenAt);
             return Answer(pending.Queue, pending.Request, outcome);
         }
     }

@@ -25,11 +25,14 @@ internal sealed class FrameQueue(int bytes)
 
     public ReadOnlySpan<byte> FirstBytes => _data.AsSpan(_records[_first].Offset, _records[_first].Length);
 
+    /// <summary>When the first came, as the stopwatch says.</summary>
+    public long FirstArrival => _records[_first].Arrival;
+
     public RxInfo FirstInfo => _records[_first].Info;
 
     /// <summary>Adds a copy of the frame.</summary>
     /// <returns>False if there is no room for it.</returns>
-    public bool TryAdd(ReadOnlySpan<byte> frame, in RxInfo info)
+    public bool TryAdd(ReadOnlySpan<byte> frame, in RxInfo info, long arrival)
     {
         // Most guests are never late: the block is there from the first frame that has to wait.
         if (_data.Length == 0)
@@ -37,7 +40,7 @@ internal sealed class FrameQueue(int bytes)
         if (Count == MostFrames || !TryPlace(frame.Length, out int offset))
             return false;
         frame.CopyTo(_data.AsSpan(offset));
-        _records[(_first + Count) % MostFrames] = new Record(offset, frame.Length, info);
+        _records[(_first + Count) % MostFrames] = new Record(offset, frame.Length, info, arrival);
         _head = offset + frame.Length;
         Count++;
         return true;
@@ -63,5 +66,5 @@ internal sealed class FrameQueue(int bytes)
         return length <= tail;
     }
 
-    private readonly record struct Record(int Offset, int Length, RxInfo Info);
+    private readonly record struct Record(int Offset, int Length, RxInfo Info, long Arrival);
 }

@@ -1,3 +1,5 @@
+using Xen.Rings;
+
 namespace Xen.Drivers.Net.Backend;
 
 /// <summary>
@@ -29,4 +31,10 @@ public sealed class NetCounters
 
     /// <summary>Frames that could not be written to the guest's pages: bad grants.</summary>
     public long RxErrors;
+
+    /// <summary>How long frames that the guest sent were on their way, from its ring until the network had them.</summary>
+    public LatencyCounts TxLatency { get; } = new();
+
+    /// <summary>How long frames that the guest received were on their way, from the network until its ring had them; what waited for buffers included.</summary>
+    public LatencyCounts RxLatency { get; } = new();
 }

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Xen.Abi;
 using Xen.Drivers.Net.Network;
 using Xen.Drivers.Net.Protocol;
@@ -71,16 +72,17 @@ internal sealed class RxPath
     public bool Receive(ReadOnlySpan<byte> frame, in RxInfo info, bool wait)
     {
         bool notify, sound;
+        long arrival = Stopwatch.GetTimestamp();
         lock (_lock)
         {
-            bool taken = !_isClosed && TryTakeIn(frame, info);
+            bool taken = !_isClosed && TryTakeIn(frame, info, arrival);
             while (!taken && wait && _mayWait && !_noWaits && !_isClosed && _ring.Fault is null)
             {
                 // What is in the ring has been announced: nothing was put since.
                 _waiters++;
                 Monitor.Wait(_lock);
                 _waiters--;
-                taken = !_isClosed && TryTakeIn(frame, info);
+                taken = !_isClosed && TryTakeIn(frame, info, arrival);
             }
 
             if (_isClosed)
@@ -104,7 +106,7 @@ internal sealed class RxPath
         {
             if (_isClosed)
                 return;
-            while (_waiting.Count > 0 && TryPut(_waiting.FirstBytes, _waiting.FirstInfo))
+            while (_waiting.Count > 0 && TryPut(_waiting.FirstBytes, _waiting.FirstInfo, _waiting.FirstArrival))
                 _waiting.RemoveFirst();
             notify = _ring.Push();
             if (_waiters > 0)
@@ -133,11 +135,11 @@ internal sealed class RxPath
     }
 
     /// <summary>To the guest, or to those that wait for its buffers.</summary>
-    private bool TryTakeIn(ReadOnlySpan<byte> frame, in RxInfo info) =>
-        (_waiting.Count == 0 && TryPut(frame, info)) || (_mayWait && _waiting.TryAdd(frame, info));
+    private bool TryTakeIn(ReadOnlySpan<byte> frame, in RxInfo info, long arrival) =>
+        (_waiting.Count == 0 && TryPut(frame, info, arrival)) || (_mayWait && _waiting.TryAdd(frame, info, arrival));
 
     /// <returns>False if the guest has not enough buffers now; it will notify when it posts some.</returns>
-    private bool TryPut(ReadOnlySpan<byte> frame, in RxInfo info)
+    private bool TryPut(ReadOnlySpan<byte> frame, in RxInfo info, long arrival)
     {
         int headroom = _headroom, room = Page.Size - headroom, size = frame.Length;
         int fragments = (frame.Length + room - 1) / room;
@@ -160,11 +162,11 @@ internal sealed class RxPath
             PutExtra(info.Hash, more: false);
         while (frame.Length > 0)
             whole &= PutFragment(ref frame, NetifRxFlags.None, hasExtras: false);
-        Count(whole, size);
+        Count(whole, size, arrival);
         return true;
     }
 
-    private void Count(bool whole, int size)
+    private void Count(bool whole, int size, long arrival)
     {
         if (!whole)
         {
@@ -174,6 +176,7 @@ internal sealed class RxPath
 
         _counters.RxPackets++;
         _counters.RxBytes += size;
+        _counters.RxLatency.Add(arrival);
     }
 
     private static NetifRxFlags FlagsOf(in FrameOffload offload)

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Xen.Abi;
 using Xen.Drivers.Net.Network;
 using Xen.Drivers.Net.Protocol;
@@ -52,6 +53,10 @@ internal sealed class TxPath
     private NetifExtraInfo _gso;
     private NetifExtraInfo _membership;
 
+    // From when on the frame in hand counts, as the stopwatch says: the round's begin, or when the network had the frame before. So the clock is read
+    // once for a frame.
+    private long _taken;
+
     public TxPath(
         XenbusBackendContext context,
         BackRing<NetifTxRequest, NetifTxResponse> ring,
@@ -74,6 +79,7 @@ internal sealed class TxPath
     {
         wait = TimeSpan.Zero;
         TxRound round = TxRound.Busy;
+        _taken = Stopwatch.GetTimestamp();
         for (int i = 0; i < RoundSize && round == TxRound.Busy; i++)
         {
             if (_bucket is not null && !_bucket.HasCredit(out wait))
@@ -254,5 +260,6 @@ internal sealed class TxPath
         // Sending can take long: the guest has its buffers back before.
         Flush();
         _port.Send(_frame);
+        _taken = _counters.TxLatency.Add(_taken);
     }
 }
