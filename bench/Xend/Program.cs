@@ -21,7 +21,7 @@ Report("xm list, process, 0 guests", count, _ => xend.Xm("list"));
 foreach ((string name, string kernel) in new[] { ("tiny kernel", idle), ("Debian's kernel", args[1]) })
 {
     Domain? made = null;
-    Report($"create paused, 64 MiB, {name}", count, _ => made = xend.Create("one", kernel, paused: true), () => xend.Destroy(made!));
+    Report($"create paused, 64 MiB, {name}", count, _ => made = xend.Create("one", Path.GetFullPath(kernel), paused: true), () => xend.Destroy(made!));
 }
 
 long before = xend.ResidentMiB;

@@ -39,8 +39,8 @@ public sealed record XenPaths(string RuntimeFolder, string LogFolder, IReadOnlyL
     /// <summary>What domains have written to disks that are copied on write.</summary>
     public string OverlayFolder => Path.Combine(StateFolder, "overlays");
 
-    /// <summary>The configurations in it are started with xend.</summary>
-    public IEnumerable<string> AutoFolders => ConfigFolders.Select(static folder => Path.Combine(folder, "auto"));
+    /// <summary>The configurations in it are started with xend: of the user's own folder, not of the one for all users. Null: there is none.</summary>
+    public string? AutoFolder => ConfigFolders.Count > 0 ? Path.Combine(ConfigFolders[0], "auto") : null;
 
     /// <summary>Whether there are managed domains, running or not.</summary>
     public bool HasManagedDomains => Directory.Exists(DomainFolder) && Directory.EnumerateFiles(DomainFolder, "*.json").Any();

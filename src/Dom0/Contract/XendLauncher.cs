@@ -11,6 +11,9 @@ public static class XendLauncher
     /// <summary>The option by which xend is told to leave its parent's session when it is ready.</summary>
     public const string DetachOption = "--detached";
 
+    /// <summary>Tells a xend that is only started to be asked: domains that shall start with it do so when the first is created.</summary>
+    public const string LookOnlyOption = "--look-only";
+
     /// <summary>What a xend is told that a command starts: when there is nothing more to do it ends.</summary>
     public const string IdleExitOption = "--idle-exit=10";
 

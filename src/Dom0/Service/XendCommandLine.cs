@@ -18,6 +18,7 @@ internal sealed partial class XendCommandLine
     private readonly RootCommand _root;
     private readonly Option<bool> _foreground = new("--foreground", "-F") { Description = "Stay with the terminal and say there what happens; else xend goes on by itself." };
     private readonly Option<bool> _detached = new(XendLauncher.DetachOption) { Hidden = true };
+    private readonly Option<bool> _lookOnly = new(XendLauncher.LookOnlyOption) { Hidden = true };
     private readonly Option<int?> _memory = new("--memory") { Description = "Memory for guests, all together, in MiB; unless told otherwise seven eighths of what the host has." };
     private readonly Option<int?> _idleExit = new("--idle-exit") { Description = "End when there has been no domain and no client for so many seconds." };
     private readonly Option<string?> _metrics = new("--metrics") { Description = "Offer Prometheus metrics over HTTP at ADDRESS:PORT, such as 127.0.0.1:9090." };
@@ -28,7 +29,7 @@ internal sealed partial class XendCommandLine
         (_out, _error) = (output, error);
         _root = new RootCommand("Run domains: the Dom0 service that xm talks to.")
         {
-            _foreground, _detached, _memory, _idleExit, _socketGroup, _readersGroup, _listen, _tlsCert, _tlsKey, _tlsCa, _metrics, _metricsAny,
+            _foreground, _detached, _lookOnly, _memory, _idleExit, _socketGroup, _readersGroup, _listen, _tlsCert, _tlsKey, _tlsCa, _metrics, _metricsAny,
         };
         _root.SetAction((parsed, _) => StartAsync(parsed));
         _root.Add(BuildStop());
@@ -82,6 +83,7 @@ internal sealed partial class XendCommandLine
             MemoryMiB = parsed.GetValue(_memory) ?? XendOptions.PresetMemoryMiB,
             IdleExit = parsed.GetValue(_idleExit) is { } seconds ? TimeSpan.FromSeconds(seconds) : null,
             Metrics = metrics,
+            StartsDomains = !parsed.GetValue(_lookOnly),
         });
         using var signals = new StopSignals();
         XendHost host = await XendHost.StartAsync(options, LocalToolstack.Start, detached ? null : _error).ConfigureAwait(false);

@@ -12,6 +12,9 @@ internal sealed record XendOptions(XenPaths Paths)
     /// <summary>Ends by itself when there has been no domain and no client for so long; null: never.</summary>
     public TimeSpan? IdleExit { get; init; }
 
+    /// <summary>Domains that shall start with xend do so now; else when the first is created.</summary>
+    public bool StartsDomains { get; init; } = true;
+
     /// <summary>The group whose members may do everything, over the Unix socket; null: the user who runs xend and root alone may.</summary>
     public UnixGroup? SocketGroup { get; init; }
 

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Reflection;
 using Xen.Contract;
 using Xen.Contract.V1;
@@ -21,6 +22,7 @@ internal sealed class XendState
     {
         (Paths, Toolstack, Log, Stopping) = (paths, toolstack, log, stopping);
         Domains = new DomainRegistry(toolstack, Events, new DefinitionStore(paths.DomainFolder, log));
+        AutoStart = new AutoStart(paths, Domains, log);
         Statistics = new StatisticsSampler(this);
     }
 
@@ -37,6 +39,8 @@ internal sealed class XendState
     public DomainEvents Events { get; } = new();
 
     public DomainRegistry Domains { get; }
+
+    public AutoStart AutoStart { get; }
 
     public StatisticsSampler Statistics { get; }
 
@@ -58,6 +62,7 @@ internal sealed class XendState
     {
         Domains.Close();
         IReadOnlyList<ManagedDomain> all = Domains.Domains;
+        Log.Write(string.Create(CultureInfo.InvariantCulture, $"no more domains are created; asked to shut down: {all.Count}"));
         Task ended = Task.WhenAll(all.Select(static managed => managed.Domain.Completion));
         long began = Stopwatch.GetTimestamp();
         while (!ended.IsCompleted && (patience ?? PresetPatience) - Stopwatch.GetElapsedTime(began) is var left && left > TimeSpan.Zero)
@@ -84,6 +89,7 @@ internal sealed class XendState
         {
             if (managed.Domain.Config.OnXendStop == XendStopAction.Shutdown && !managed.Domain.Status.State.HasFlag(DomainState.Paused))
             {
+                managed.Domain.EndWithThisLife();
                 managed.Domain.RequestShutdown(ShutdownRequest.Poweroff);
                 return;
             }

@@ -46,6 +46,20 @@ public static class DomainSxp
             """);
     }
 
+    /// <summary>Of a managed domain whose configuration cannot be used as things stand.</summary>
+    public static string WriteUnusable(string name, Guid uuid, int memoryMiB, int maxMemoryMiB, int vcpus, string fault) => string.Create(CultureInfo.InvariantCulture, $"""
+        (domain
+            (name {name})
+            (memory {memoryMiB})
+            (maxmem {maxMemoryMiB})
+            (vcpus {vcpus})
+            (uuid {uuid})
+            (fault {new StringValue(fault)})
+            (status 0)
+        )
+
+        """);
+
     /// <summary>Of a managed domain that does not run.</summary>
     public static string Write(DomainConfig config)
     {

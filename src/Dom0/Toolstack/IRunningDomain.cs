@@ -15,7 +15,7 @@ public interface IRunningDomain : IDisposable
 
     /// <summary>
     /// Told when what has shut down is kept as a domain of its own, with a name, a UUID and no devices, while this one begins another life
-    /// (rename-restart); on a thread of the pool, before anything can end it.
+    /// (rename-restart); outside of locks.
     /// </summary>
     event Action<IRunningDomain>? Kept;
 
@@ -60,6 +60,9 @@ public interface IRunningDomain : IDisposable
 
     /// <summary>Ends the domain at once; its <c>on_</c> actions do not apply. Does nothing if it has ended.</summary>
     void Destroy();
+
+    /// <summary>From now on nothing restarts it: where its <c>on_</c> actions say so it ends. For a machine that is about to end.</summary>
+    void EndWithThisLife();
 
     /// <summary>Ends its life at once and begins another, as <c>on_reboot="restart"</c> does, whatever its actions say.</summary>
     void Reset();

@@ -14,6 +14,7 @@ XmContext context = new()
     Terminal = PosixTerminal.OnStandardInput(),
     Paths = XenPaths.ForUser(),
     PresetAddress = Environment.GetEnvironmentVariable("XEN_CONNECT"),
-    StartService = static stop => XendLauncher.StartAsync(XendLauncher.Program, [XendLauncher.IdleExitOption], stop),
+    StartService = static (lookOnly, stop) =>
+        XendLauncher.StartAsync(XendLauncher.Program, lookOnly ? [XendLauncher.IdleExitOption, XendLauncher.LookOnlyOption] : [XendLauncher.IdleExitOption], stop),
 };
 return await new XmCommandLine(context).RunAsync(args).ConfigureAwait(false);

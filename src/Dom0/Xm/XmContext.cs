@@ -22,8 +22,11 @@ internal sealed record XmContext
 
     public required XenPaths Paths { get; init; }
 
-    /// <summary>Starts a xend that outlives this command; completes when it answers. Fails with an <see cref="IOException"/> that says what it said.</summary>
-    public required Func<CancellationToken, Task> StartService { get; init; }
+    /// <summary>
+    /// Starts a xend that outlives this command; completes when it answers. Fails with an <see cref="IOException"/> that says what it said. The argument: only
+    /// to be asked, so that it does not start domains by itself.
+    /// </summary>
+    public required Func<bool, CancellationToken, Task> StartService { get; init; }
 
     /// <summary>The address that the environment names (XEN_CONNECT); null: the user's own xend.</summary>
     public string? PresetAddress { get; init; }

@@ -18,10 +18,10 @@ public sealed class ScaleTests(ITestOutputHelper output)
         (int code, string list, string error) = await xend.XmAsync("list");
         Assert.Equal((0, ""), (code, error));
         Assert.Equal(guests + 2, list.TrimEnd('\n').Split('\n').Length);
-        Assert.All(await xend.ListAsync(), static domain => Assert.DoesNotContain('c', domain.State));
+        Assert.Equal(guests, (await xend.ListAsync()).Count(static domain => domain.StateText is "idle" or "running"));
         long resident = xend.ResidentBytes >> 20;
         output.WriteLine($"{guests} guests: {resident} MiB");
-        Assert.InRange(resident, 1, 24 << 10);
+        Assert.InRange(resident, 1, guests * 20);
 
         // A hundred programs ask at the same time; each is answered.
         (int Code, string Out, string Error)[] answers = await Task.WhenAll(Enumerable.Range(1, guests).Select(i => xend.XmAsync("domid", $"tiny{i}")));
@@ -84,7 +84,7 @@ public sealed class ScaleTests(ITestOutputHelper output)
         // The runtime has some of its own, and comes and goes with them; a leak would be a thousand.
         Assert.InRange(after.Descriptors, 0, before.Descriptors + 10);
         Assert.InRange(after.Threads, 0, before.Threads + 10);
-        Assert.InRange(after.ResidentMiB, 0, before.ResidentMiB + 100);
+        Assert.InRange(after.ResidentMiB, 0, before.ResidentMiB + 40);
     }
 
     private static string Hash(string path) => Convert.ToHexString(SHA256.HashData(File.ReadAllBytes(path)));

@@ -53,6 +53,19 @@ public sealed class DiskOverlayTests : IDisposable
     }
 
     [Fact]
+    public void AnotherImage_IsAnotherDisk()
+    {
+        Guid domain = Guid.NewGuid();
+        DiskConfig first = _overlays.Open(domain, Disk);
+        File.AppendAllText(first.Target, "what was written to the first");
+        string other = Path.Combine(_folder.FullName, "other.img");
+        File.WriteAllBytes(other, new byte[1 << 20]);
+        DiskConfig second = _overlays.Open(domain, Disk with { Target = other });
+        Assert.DoesNotContain("what was written", File.ReadAllText(second.Target), StringComparison.Ordinal);
+        Assert.Equal(second, _overlays.Open(domain, Disk with { Target = other }));
+    }
+
+    [Fact]
     public void WhatNobodyKeeps_IsRemoved()
     {
         Guid kept = Guid.NewGuid(), runs = Guid.NewGuid(), dead = Guid.NewGuid();

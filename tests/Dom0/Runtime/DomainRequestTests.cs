@@ -123,10 +123,24 @@ public sealed class DomainRequestTests : IDisposable
         Assert.Equal("web-1", _machine.ReadAt($"/local/domain/{id}/name"));
         Assert.Equal("web-1", _machine.ReadAt($"/vm/{kept.Config.Uuid}/name"));
         Assert.Same(kept, Assert.Single(_machine.Toolstack.Domains));
+        Assert.Contains("cannot live again", TestMachine.Refusal(kept.Reset), StringComparison.Ordinal);
         kept.Destroy();
         Assert.Null(_machine.ReadAt($"/vm/{kept.Config.Uuid}"));
         Assert.Empty(_machine.Toolstack.Domains);
         Assert.Equal(256, _machine.Toolstack.Info.FreeMemoryMiB);
+    }
+
+    [Theory]
+    [InlineData(ShutdownAction.Restart)]
+    [InlineData(ShutdownAction.RenameRestart)]
+    [InlineData(ShutdownAction.Preserve)]
+    public async Task LastLife_EndsTheDomain_WhateverItsActionsSay(ShutdownAction action)
+    {
+        IRunningDomain domain = _machine.Toolstack.CreateDomain(_machine.Config("web", static guest => guest.PowerOff()) with { OnPoweroff = action });
+        domain.EndWithThisLife();
+        domain.Unpause();
+        Assert.Equal(new DomainOutcome(ShutdownReason.Poweroff, false, ""), await domain.Completion.WaitAsync(TestMachine.Patience));
+        Assert.Empty(_machine.Toolstack.Domains);
     }
 
     [Fact]

@@ -102,6 +102,105 @@ public sealed class ManagedDomainTests
     }
 
     [Fact]
+    public async Task WhatWasWritten_StaysWithAConfigurationThatCannotBeRead()
+    {
+        using var world = new StateWorld();
+        string folder;
+        await using (RunningXend xend = await world.StartAsync())
+        {
+            folder = xend.Paths.OverlayFolder;
+            string image = Path.Combine(world.Folder, "disk.img");
+            await File.WriteAllBytesAsync(image, new byte[1 << 20]);
+            CreateDomainRequest request = xend.Request("kept", xend.WriteIdleKernel());
+            request.Overrides.Add($"disk={image},raw,xvda,cow");
+            await xend.Client.DefineDomainAsync(request);
+            Domain running = (await xend.Client.StartDomainAsync(new StartDomainRequest { Domain = "kept", StartPaused = true })).Domain;
+            await xend.Client.DestroyDomainAsync(Of("kept"));
+            await xend.Client.WaitDomainAsync(new WaitDomainRequest { Handle = running.Handle });
+            string definition = Directory.GetFiles(xend.Paths.DomainFolder).Single();
+            await File.WriteAllTextAsync(definition, "{ damaged");
+        }
+
+        Assert.Single(Directory.GetDirectories(folder));
+        await using (RunningXend xend = await world.StartAsync())
+        {
+            await xend.Client.DefineDomainAsync(xend.Request("other", xend.WriteIdleKernel()));
+            await xend.Client.DeleteDomainAsync(Of("other"));
+        }
+
+        Assert.Single(Directory.GetDirectories(folder));
+    }
+
+    [Fact]
+    public async Task UuidOfAManagedDomain_IsNobodyElses()
+    {
+        using var world = new StateWorld();
+        await using RunningXend xend = await world.StartAsync();
+        string uuid = Guid.NewGuid().ToString();
+        CreateDomainRequest kept = xend.Request("kept", xend.WriteIdleKernel()), other = xend.Request("other", xend.WriteIdleKernel());
+        kept.Overrides.Add("uuid=" + uuid);
+        other.Overrides.Add("uuid=" + uuid);
+        await xend.Client.DefineDomainAsync(kept);
+        Assert.Contains("has the UUID", (await FaultAsync(xend.Client.CreateDomainAsync(other))).Status.Detail, StringComparison.Ordinal);
+        Assert.Contains("has the UUID", (await FaultAsync(xend.Client.DefineDomainAsync(other))).Status.Detail, StringComparison.Ordinal);
+        await xend.Client.StartDomainAsync(new StartDomainRequest { Domain = "kept" });
+    }
+
+    [Fact]
+    public async Task Description_OfWhatCannotBeStarted_SaysWhy()
+    {
+        using var world = new StateWorld();
+        await using RunningXend xend = await world.StartAsync();
+        string kernel = xend.WriteIdleKernel();
+        await xend.Client.DefineDomainAsync(xend.Request("kept", kernel));
+        File.Delete(kernel);
+        string text = (await xend.Client.DescribeDomainsAsync(new ListDomainsRequest { WithInactive = true })).Text;
+        Assert.Contains("(name Domain-0)", text, StringComparison.Ordinal);
+        Assert.Contains("(name kept)", text, StringComparison.Ordinal);
+        Assert.Contains("does not exist", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task XendThatIsOnlyAsked_StartsDomainsWhenTheFirstIsCreated()
+    {
+        using var world = new StateWorld();
+        await using (RunningXend xend = await world.StartAsync())
+        {
+            CreateDomainRequest request = xend.Request("kept", xend.WriteIdleKernel());
+            request.Overrides.Add("on_xend_start=start");
+            await xend.Client.DefineDomainAsync(request);
+        }
+
+        await using (RunningXend xend = await world.StartAsync(configure: static options => options with { StartsDomains = false }))
+        {
+            Assert.Equal(["Domain-0"], await world.NamesAsync(xend, withInactive: false));
+            await xend.CreateAsync("other", xend.WriteIdleKernel());
+            await xend.WhenLoggedAsync("'kept'");
+            Assert.Equal(["Domain-0", "kept", "other"], (await world.NamesAsync(xend, withInactive: false)).Order(StringComparer.Ordinal));
+        }
+    }
+
+    [Fact]
+    public async Task Stop_GoesOnWithoutTheClientThatSaidSo_AndRestartsNothing()
+    {
+        using var world = new StateWorld();
+        await using RunningXend xend = await world.StartAsync();
+
+        // A guest that does not hear: it is destroyed in the end.
+        CreateDomainRequest request = xend.Request("deaf", xend.WriteIdleKernel());
+        request.Overrides.Add("on_poweroff=restart");
+        Domain deaf = (await xend.Client.CreateDomainAsync(request)).Domain;
+        using var client = new CancellationTokenSource();
+        AsyncUnaryCall<Done> stop = xend.Client.StopAsync(new StopRequest { TimeoutSeconds = 1 }, cancellationToken: client.Token);
+        await xend.WhenLoggedAsync("asked to shut down: 1");
+        await client.CancelAsync();
+        await Assert.ThrowsAsync<RpcException>(async () => await stop);
+        await xend.Host.StopRequested.WaitAsync(RunningXend.Patience);
+        Assert.Contains("'deaf' has not shut down in time", await xend.ReadLogAsync(), StringComparison.Ordinal);
+        Assert.True((await xend.Client.WaitDomainAsync(new WaitDomainRequest { Handle = deaf.Handle })).Destroyed);
+    }
+
+    [Fact]
     public async Task TwoXends_OnOneStateFolder_TheSecondRefuses()
     {
         using var world = new StateWorld();
@@ -137,7 +236,7 @@ public sealed class ManagedDomainTests
     {
         public string Folder { get; } = Directory.CreateTempSubdirectory("xend-").FullName;
 
-        public Task<RunningXend> StartAsync(int memoryMiB = 256) => RunningXend.StartAsync(Folder, memoryMiB);
+        public Task<RunningXend> StartAsync(int memoryMiB = 256, Func<XendOptions, XendOptions>? configure = null) => RunningXend.StartAsync(Folder, memoryMiB, configure);
 
         public async Task<IEnumerable<string>> NamesAsync(RunningXend xend, bool withInactive) =>
             (await xend.Client.ListDomainsAsync(new ListDomainsRequest { WithInactive = withInactive })).Domains.Select(static domain => domain.Name);

@@ -40,7 +40,8 @@ internal sealed class RunningXend : IAsyncDisposable
     }
 
     /// <summary>Starts one in folders that outlive it.</summary>
-    public static Task<RunningXend> StartAsync(string folder, int memoryMiB) => StartAsync(new DirectoryInfo(folder), ownsFolder: false, memoryMiB, configure: null);
+    public static Task<RunningXend> StartAsync(string folder, int memoryMiB, Func<XendOptions, XendOptions>? configure) =>
+        StartAsync(new DirectoryInfo(folder), ownsFolder: false, memoryMiB, configure);
 
     private static async Task<RunningXend> StartAsync(DirectoryInfo folder, bool ownsFolder, int memoryMiB, Func<XendOptions, XendOptions>? configure)
     {

@@ -20,6 +20,8 @@ internal sealed partial class FakeDomain
         return path ?? "core";
     }
 
+    public void EndWithThisLife() => Requests.Add("last");
+
     public void Reset()
     {
         Requests.Add("reset");

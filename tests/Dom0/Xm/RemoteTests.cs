@@ -101,7 +101,7 @@ public sealed class RemoteTests
             Error = error,
             Paths = new XenPaths("/nonexistent/run", "/nonexistent/log", []) { TlsFolder = certificates.Folder },
             PresetAddress = preset,
-            StartService = static _ => throw new InvalidOperationException("xm starts no xend when it was told of one"),
+            StartService = static (_, _) => throw new InvalidOperationException("xm starts no xend when it was told of one"),
         }).RunAsync(arguments);
         return (code, output.ToString(), error.ToString());
     }

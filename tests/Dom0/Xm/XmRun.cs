@@ -87,7 +87,8 @@ internal sealed class XmRun : IDisposable
         _folder.Delete(recursive: true);
     }
 
-    private async Task StartServiceAsync(CancellationToken stop) => _xend = await XendHost.StartAsync(new XendOptions(Paths) { MemoryMiB = 1024 }, _ => Machine, watched: null);
+    private async Task StartServiceAsync(bool lookOnly, CancellationToken stop) =>
+        _xend = await XendHost.StartAsync(new XendOptions(Paths) { MemoryMiB = 1024, StartsDomains = !lookOnly }, _ => Machine, watched: null);
 }
 
 /// <summary>A terminal that counts.</summary>

@@ -5,6 +5,9 @@ namespace Xen.Service;
 /// <summary>The managed domains: kept, started, forgotten.</summary>
 internal sealed partial class DomainRegistry
 {
+    /// <summary>The managed domains that are just being built; written under <see cref="_naming"/>.</summary>
+    private readonly HashSet<Guid> _starting = [];
+
     /// <summary>Those that are kept, whether they run or not.</summary>
     public DefinitionStore Definitions { get; }
 
@@ -24,9 +27,12 @@ internal sealed partial class DomainRegistry
     /// <exception cref="ToolstackException">A domain of its name is there, or it cannot be written.</exception>
     public void Define(DomainDefinition definition)
     {
-        if (TryFind(definition.Name) is not null)
-            throw new ToolstackException($"a domain named '{definition.Name}' is running: choose another name=.");
-        Definitions.Add(definition);
+        lock (_naming)
+        {
+            if (TryFind(definition.Name) is not null || _building.Contains(definition.Name))
+                throw new ToolstackException($"a domain named '{definition.Name}' is running: choose another name=.");
+            Definitions.Add(definition);
+        }
     }
 
     /// <summary>Builds a managed domain, paused.</summary>
@@ -36,11 +42,12 @@ internal sealed partial class DomainRegistry
     /// <exception cref="ToolstackException">It is running, or cannot be built.</exception>
     public ManagedDomain Start(string name, out IReadOnlyList<string> warnings)
     {
-        DomainDefinition definition = Managed(name);
-        lock (_lock)
+        DomainDefinition definition;
+        lock (_naming)
         {
-            if (IsRunning(definition.Uuid) || !_starting.Add(definition.Uuid))
-                throw new ToolstackException($"the managed domain '{name}' is running already.");
+            definition = Managed(name);
+            CheckInactive(definition, "is running already.");
+            _starting.Add(definition.Uuid);
         }
 
         try
@@ -49,21 +56,20 @@ internal sealed partial class DomainRegistry
         }
         finally
         {
-            lock (_lock)
+            lock (_naming)
                 _starting.Remove(definition.Uuid);
         }
     }
 
-    /// <summary>Forgets a managed domain.</summary>
+    /// <summary>Forgets a managed domain, and what it has written to disks that are copied on write.</summary>
     /// <exception cref="NotFoundException">No managed domain has this name.</exception>
     /// <exception cref="ToolstackException">It is running, or its file cannot be removed.</exception>
     public void Delete(string name)
     {
-        DomainDefinition definition = Managed(name);
-        lock (_lock)
+        lock (_naming)
         {
-            if (IsRunning(definition.Uuid) || _starting.Contains(definition.Uuid))
-                throw new ToolstackException($"the managed domain '{name}' is running: xm shutdown {name} or xm destroy {name} before.");
+            DomainDefinition definition = Managed(name);
+            CheckInactive(definition, $"is running: xm shutdown {name} or xm destroy {name} before.");
             Definitions.Remove(definition.Uuid);
         }
 
@@ -72,32 +78,54 @@ internal sealed partial class DomainRegistry
 
     /// <summary>Gives a domain another name, and its kept configuration too.</summary>
     /// <exception cref="NotFoundException">There is no such domain.</exception>
-    /// <exception cref="ToolstackException">The name is taken.</exception>
+    /// <exception cref="ToolstackException">The name is taken, or the configuration cannot be written.</exception>
     public void Rename(string nameOrId, string name)
     {
-        if (TryFind(nameOrId) is not { } running)
+        if (!DomainNameSyntax.IsLawful(name))
+            throw new ToolstackException($"a domain cannot be named '{name}': a name is {DomainNameSyntax.Rule}.");
+        lock (_naming)
         {
-            DomainDefinition definition = Managed(nameOrId);
-            if (!DomainNameSyntax.IsLawful(name))
-                throw new ToolstackException($"a domain cannot be named '{name}': a name is {DomainNameSyntax.Rule}.");
-            if (TryFind(name) is not null)
+            ManagedDomain? running = TryFind(nameOrId);
+            Guid? uuid = running is null ? Inactivate(nameOrId) : running.Definition;
+            if (Definitions.Find(name) is { } other && other.Uuid != uuid)
+                throw new ToolstackException($"a managed domain is named '{name}' already: choose another name.");
+            if (_building.Contains(name) || (TryFind(name) is { } one && one != running))
                 throw new ToolstackException($"a domain named '{name}' is running: choose another name.");
-            Definitions.Rename(definition.Uuid, name);
-            return;
+            if (uuid is { } definition)
+                Definitions.Rename(definition, name);
+            try
+            {
+                running?.Domain.Rename(name);
+            }
+            catch
+            {
+                if (uuid is { } renamed)
+                    Definitions.Rename(renamed, running!.Name);
+                throw;
+            }
         }
-
-        if (Definitions.Find(name) is { } other && other.Uuid != running.Definition)
-            throw new ToolstackException($"a managed domain is named '{name}' already: choose another name.");
-        running.Domain.Rename(name);
-        if (running.Definition is { } uuid)
-            Definitions.Rename(uuid, name);
     }
 
-    /// <summary>Removes what was written by domains that are there no more.</summary>
-    public void ForgetDisks() => _toolstack.ForgetDisks(Definitions.All.Select(static definition => definition.Uuid).ToHashSet());
+    /// <summary>Removes what was written by domains that are there no more. What belongs to a configuration that could not be read stays, too.</summary>
+    public void ForgetDisks() => _toolstack.ForgetDisks(Definitions.Uuids);
 
-    /// <summary>Under the lock.</summary>
-    private bool IsRunning(Guid definition) => _domains.Values.Any(domain => domain.Definition == definition);
+    /// <summary>The managed domain of this name, which does not run.</summary>
+    private Guid Inactivate(string name)
+    {
+        if (Definitions.Find(name) is not { } definition)
+            throw new NotFoundException(NoSuch(name));
+        CheckInactive(definition, "is just being started.");
+        return definition.Uuid;
+    }
+
+    private void CheckInactive(DomainDefinition definition, string complaint)
+    {
+        bool isRunning;
+        lock (_lock)
+            isRunning = _domains.Values.Any(domain => domain.Definition == definition.Uuid);
+        if (isRunning || _starting.Contains(definition.Uuid))
+            throw new ToolstackException($"the managed domain '{definition.Name}' {complaint}");
+    }
 
     private DomainDefinition Managed(string name)
     {

@@ -32,7 +32,6 @@ internal sealed class XendHost : IAsyncDisposable
     private readonly XendAccess _access;
     private WebApplication? _web;
     private MetricsServer? _metrics;
-    private Task _autoStart = Task.CompletedTask;
 
     private XendHost(XendOptions options, XendLog log, ServiceLock serviceLock, ServiceLock stateLock, Func<MachineOptions, IToolstack> startMachine)
     {
@@ -47,7 +46,7 @@ internal sealed class XendHost : IAsyncDisposable
         });
         _hypervisorLog = new HypervisorLogFile(_toolstack, options.Paths.HypervisorLog);
         _state = new XendState(options.Paths, _toolstack, log, _stopping.Token);
-        _idle = new IdleWatch(options.IdleExit, () => _state.Domains.IsBusy, () => _state.RequestStop("there has been nothing to do for a while"));
+        _idle = new IdleWatch(options.IdleExit, () => _state.Domains.IsBusy, StopIfIdle);
         _state.Domains.BusyChanged += _idle.Look;
         _access = new XendAccess(options, log);
     }
@@ -82,7 +81,8 @@ internal sealed class XendHost : IAsyncDisposable
             log.Write(string.Create(CultureInfo.InvariantCulture, $"started, process {Environment.ProcessId}, {options.MemoryMiB} MiB for guests"));
             if (host.TlsEndPoint is { } listens)
                 log.Write($"listens on {listens} for clients with certificates");
-            host.StartDomains();
+            if (options.StartsDomains)
+                host._state.AutoStart.Begin();
             return host;
         }
         catch
@@ -98,13 +98,16 @@ internal sealed class XendHost : IAsyncDisposable
     /// <summary>Where metrics are offered; null if they are not.</summary>
     public string? MetricsUrl => _metrics?.Url;
 
+    /// <summary>Completes when xend shall end, with the reason.</summary>
+    public Task<string> StopRequested => _state.StopRequested;
+
     /// <summary>Works until somebody wants it to end, and has the domains shut down then.</summary>
     public async Task RunAsync(StopSignals signals)
     {
         string reason;
         try
         {
-            reason = await _state.StopRequested.WaitAsync(signals.Stop).ConfigureAwait(false);
+            reason = await StopRequested.WaitAsync(signals.Stop).ConfigureAwait(false);
         }
         catch (OperationCanceledException)
         {
@@ -128,7 +131,7 @@ internal sealed class XendHost : IAsyncDisposable
     {
         await _stopping.CancelAsync().ConfigureAwait(false);
         _state.Domains.Close();
-        await _autoStart.ConfigureAwait(false);
+        await _state.AutoStart.Completion.ConfigureAwait(false);
         _idle.Dispose();
         if (_metrics is not null)
             await _metrics.DisposeAsync().ConfigureAwait(false);
@@ -150,17 +153,10 @@ internal sealed class XendHost : IAsyncDisposable
         _stopping.Dispose();
     }
 
-    /// <summary>Begins to start what shall start by itself; clients need not wait for it, and xend does not end meanwhile.</summary>
-    private void StartDomains()
+    private void StopIfIdle()
     {
-        _idle.Enter();
-        _autoStart = Task.Factory.StartNew(
-            () =>
-            {
-                new AutoStart(_state.Paths, _state.Domains, _log).Run();
-                _idle.Leave();
-            },
-            CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        if (_state.Domains.TryCloseIdle())
+            _state.RequestStop("there has been nothing to do for a while");
     }
 
     private async Task ListenAsync(string socket)

@@ -53,6 +53,8 @@ internal sealed class FaultInterceptor(XendLog log) : Interceptor
         {
             case RpcException status:
                 return status;
+            case StoppingException:
+                return Status(StatusCode.Unavailable, fault);
             case NotFoundException:
                 return Status(StatusCode.NotFound, fault);
             case ArgumentException:

@@ -44,6 +44,7 @@ internal sealed partial class XendService
             return reply;
         }
 
+        state.AutoStart.Begin();
         ManagedDomain domain = state.Domains.Create(config);
         state.Log.Write($"domain '{domain.Name}' ({domain.Domain.Id}) created");
         reply.Domain = Begin(domain, request.StartPaused, context);

@@ -46,8 +46,16 @@ internal sealed partial class XendService
         if (request.TimeoutSeconds is < 0 or > LongestStop)
             throw new ArgumentException($"timeout_seconds must be from 0 to {LongestStop}.");
         TimeSpan? patience = request.TimeoutSeconds > 0 ? TimeSpan.FromSeconds(request.TimeoutSeconds) : null;
-        await state.ShutDownDomainsAsync(patience, context.CancellationToken).ConfigureAwait(false);
-        state.RequestStop("a client said so");
+        try
+        {
+            // Also if the client leaves: what has begun to stop ends.
+            await state.ShutDownDomainsAsync(patience, state.Stopping).ConfigureAwait(false);
+        }
+        finally
+        {
+            state.RequestStop("a client said so");
+        }
+
         return new Done();
     }
 }

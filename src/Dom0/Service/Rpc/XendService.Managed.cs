@@ -42,6 +42,7 @@ internal sealed partial class XendService
 
     public override Task<CreateDomainReply> StartDomain(StartDomainRequest request, ServerCallContext context) => OffPoolAsync(() =>
     {
+        state.AutoStart.Begin();
         ManagedDomain domain = state.Domains.Start(request.Domain, out IReadOnlyList<string> warnings);
         state.Log.Write($"domain '{domain.Name}' ({domain.Domain.Id}) started");
         return new CreateDomainReply { Domain = Begin(domain, request.StartPaused, context), Warnings = { warnings } };
@@ -55,17 +56,32 @@ internal sealed partial class XendService
 
     public override Task<TextReply> DescribeDomains(ListDomainsRequest request, ServerCallContext context) => OffPoolAsync(() =>
     {
-        IEnumerable<string> all = request.Domains.Count > 0 ? request.Domains
-            : ["0", .. state.Domains.Domains.Select(static domain => domain.Name), .. request.WithInactive ? state.Domains.Inactive.Select(static definition => definition.Name) : []];
-        return new TextReply { Text = string.Concat(all.Select(Describe)) };
+        IEnumerable<string> texts = request.Domains.Count > 0 ? request.Domains.Select(Describe)
+            : [DescribeDom0(), .. state.Domains.Domains.Select(static domain => DomainSxp.Write(domain.Domain)), .. request.WithInactive ? state.Domains.Inactive.Select(Describe) : []];
+        return new TextReply { Text = string.Concat(texts) };
     });
+
+    private string DescribeDom0() => DomainSxp.WriteDom0(state.Toolstack.Info, Environment.WorkingSet >> 20, Environment.CpuUsage.TotalTime, state.Started);
+
+    private static string Describe(DomainDefinition definition)
+    {
+        try
+        {
+            return DomainSxp.Write(definition.Read(out _));
+        }
+        catch (ToolstackException fault)
+        {
+            // It cannot be started as things stand; what is known of it is said all the same.
+            return DomainSxp.WriteUnusable(definition.Name, definition.Uuid, definition.MemoryMiB, definition.MaxMemoryMiB, definition.Vcpus, fault.Message);
+        }
+    }
 
     private string Describe(string nameOrId)
     {
         if (nameOrId is "0" or "Domain-0")
-            return DomainSxp.WriteDom0(state.Toolstack.Info, Environment.WorkingSet >> 20, Environment.CpuUsage.TotalTime, state.Started);
+            return DescribeDom0();
         if (state.Domains.TryFind(nameOrId) is { } running)
             return DomainSxp.Write(running.Domain);
-        return state.Domains.Definitions.Find(nameOrId) is { } definition ? DomainSxp.Write(definition.Read(out _)) : DomainSxp.Write(state.Domains.Find(nameOrId).Domain);
+        return state.Domains.Definitions.Find(nameOrId) is { } definition ? Describe(definition) : DomainSxp.Write(state.Domains.Find(nameOrId).Domain);
     }
 }

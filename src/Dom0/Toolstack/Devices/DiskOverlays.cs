@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 using Xen.Drivers.Block.Storage;
 
 namespace Xen.Toolstack;
@@ -10,7 +11,7 @@ namespace Xen.Toolstack;
 /// <param name="folder">The folders; null: there is no place for them, and such disks are refused.</param>
 internal sealed class DiskOverlays(string? folder)
 {
-    /// <summary>What a qcow2 overlay stands on, as it was then.</summary>
+    /// <summary>What a copy was made of, as it was then.</summary>
     private const string BaseExtension = ".base";
 
     /// <summary>The image that the domain writes to, in place of the one that is copied; made if it is not there yet.</summary>
@@ -26,6 +27,13 @@ internal sealed class DiskOverlays(string? folder)
         {
             Directory.CreateDirectory(own, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
             DiskFormat? there = new[] { DiskFormat.Raw, DiskFormat.Qcow2 }.Cast<DiskFormat?>().FirstOrDefault(format => File.Exists(PathOf(stem, format!.Value)));
+            if (there is not null && !IsCopyOf(stem, disk.Target))
+            {
+                // What was here was another image's, which the domain has given back.
+                File.Delete(PathOf(stem, there.Value));
+                there = null;
+            }
+
             there ??= Make(stem, disk);
             if (there == DiskFormat.Qcow2 && File.ReadAllText(stem + BaseExtension) != Describe(disk.Target))
             {
@@ -77,10 +85,14 @@ internal sealed class DiskOverlays(string? folder)
         if (fault is not null)
             throw new ToolstackException(fault.TrimEnd('.') + ".");
         DiskFormat format = made.Format == "raw" ? DiskFormat.Raw : DiskFormat.Qcow2;
-        File.WriteAllText(stem + BaseExtension, before);
+        DurableFile.Write(stem + BaseExtension, Encoding.UTF8.GetBytes(before));
         File.Move(made.Path, PathOf(stem, format));
+        DurableFile.SyncFolder(Path.GetDirectoryName(stem)!);
         return format;
     }
+
+    private static bool IsCopyOf(string stem, string image) =>
+        File.Exists(stem + BaseExtension) && File.ReadAllText(stem + BaseExtension) is var text && (text.Length == 0 || text.StartsWith(image + "\n", StringComparison.Ordinal));
 
     private static string Describe(string image)
     {

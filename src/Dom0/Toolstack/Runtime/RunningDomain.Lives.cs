@@ -8,15 +8,26 @@ internal sealed partial class RunningDomain
     /// <summary>A domain that was restarted less than this ago is not restarted again, so that a broken kernel does not restart for ever.</summary>
     private static readonly TimeSpan ShortestLife = TimeSpan.FromSeconds(10);
 
+    /// <summary>It is what was kept of another, and has no devices: it cannot live again.</summary>
+    private readonly bool _isKept;
+
     private ulong? _restartedAt;
+    private volatile bool _isLast;
+
+    /// <summary>What is to be told of when the lock is given back.</summary>
+    private RunningDomain? _kept;
 
     public void Destroy() => End(ShutdownReason.Poweroff, destroyed: true, "");
+
+    public void EndWithThisLife() => _isLast = true;
 
     public void Reset()
     {
         lock (_lock)
         {
             _ = Living();
+            if (_isKept)
+                throw new ToolstackException($"'{_config.Name}' is what was kept of a domain that was restarted, and cannot live again: 'xm dump-core' writes its memory, 'xm destroy' ends it.");
             Log("reset");
             if (Renew() is { } fault)
             {
@@ -29,22 +40,32 @@ internal sealed partial class RunningDomain
     /// <summary>Applies what the configuration says about a shutdown.</summary>
     internal void HandleShutdown(Domain domain)
     {
+        RunningDomain? kept;
         lock (_lock)
         {
             if (_life?.Domain != domain)
                 return;
-            var reason = (ShutdownReason)domain.ShutdownReason;
-            _host.Dom0.NotifyShutdown(domain.Id);
-            ShutdownAction action = ActionOf(reason);
-            if (action is ShutdownAction.CoredumpDestroy or ShutdownAction.CoredumpRestart)
-                DumpAfterShutdown(domain);
-            if (action == ShutdownAction.Preserve)
-                Log("preserved: xm destroy ends it");
-            else if (action is ShutdownAction.Destroy or ShutdownAction.CoredumpDestroy)
-                End(reason, destroyed: false, domain.CrashReport);
-            else
-                Restart(reason, domain.CrashReport, keep: action == ShutdownAction.RenameRestart);
+            Apply(domain);
+            (kept, _kept) = (_kept, null);
         }
+
+        if (kept is not null)
+            Kept?.Invoke(kept);
+    }
+
+    private void Apply(Domain domain)
+    {
+        var reason = (ShutdownReason)domain.ShutdownReason;
+        _host.Dom0.NotifyShutdown(domain.Id);
+        ShutdownAction action = ActionOf(reason);
+        if (action is ShutdownAction.CoredumpDestroy or ShutdownAction.CoredumpRestart)
+            DumpAfterShutdown(domain);
+        if (_isLast || action is ShutdownAction.Destroy or ShutdownAction.CoredumpDestroy)
+            End(reason, destroyed: false, domain.CrashReport);
+        else if (action == ShutdownAction.Preserve)
+            Log("preserved: xm destroy ends it");
+        else
+            Restart(reason, domain.CrashReport, keep: action == ShutdownAction.RenameRestart);
     }
 
     private void Restart(ShutdownReason reason, string report, bool keep)
@@ -120,7 +141,7 @@ internal sealed partial class RunningDomain
         };
         var kept = new RunningDomain(_host, config, old.KeepAs(_host, config));
         Log($"what has shut down is kept as {config.Name}: xm destroy {config.Name} ends it");
-        ThreadPool.QueueUserWorkItem(_ => Kept?.Invoke(kept));
+        _kept = kept;
     }
 
     private void Begin(DomainLife life)

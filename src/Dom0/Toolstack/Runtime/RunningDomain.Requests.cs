@@ -78,7 +78,7 @@ internal sealed partial class RunningDomain
     {
         DomainLife life = Living();
         return life.Domain.IsShutDown
-            ? throw new ToolstackException($"domain '{_config.Name}' has shut down already: 'xm destroy' ends it, 'xm reset' starts it again.")
+            ? throw new ToolstackException($"domain '{_config.Name}' has shut down already: 'xm destroy' ends it{(_isKept ? "" : ", 'xm reset' starts it again")}.")
             : life;
     }
 

@@ -58,6 +58,7 @@ internal sealed partial class RunningDomain : IRunningDomain
         _id = life.Domain.Id.Value;
         _devices = life.Devices;
         _startTicks = DateTimeOffset.UtcNow.Ticks;
+        _isKept = true;
     }
 
     public event Action? Restarted;

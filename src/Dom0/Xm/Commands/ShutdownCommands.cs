@@ -1,4 +1,6 @@
 using System.CommandLine;
+using System.Globalization;
+using Grpc.Core;
 using Xen.Contract.V1;
 
 namespace Xen.Xm;
@@ -44,58 +46,88 @@ internal sealed class ShutdownCommands(XmContext context)
         if (name is not null)
             request.Domains.Add(name);
         Domain[] domains = [.. (await client.ListDomainsAsync(request).ConfigureAwait(false)).Domains.Where(d => name is not null || d.Id != 0)];
+        List<Domain> asked = [];
         foreach (Domain domain in domains)
-            await client.ShutdownDomainAsync(new ShutdownDomainRequest { Domain = domain.Name, Kind = kind }).ConfigureAwait(false);
-        if (!wait)
-            return ExitCode.Ok;
-        await Task.WhenAll(domains.Select(domain => WaitAsync(client, domain, kind))).ConfigureAwait(false);
-        return ExitCode.Ok;
-    }
-
-    /// <summary>Until it has ended, or has another number.</summary>
-    private async Task WaitAsync(Xend.XendClient client, Domain domain, ShutdownDomainRequest.Types.Kind kind)
-    {
-        bool reboots = kind == ShutdownDomainRequest.Types.Kind.Reboot;
-        using var over = CancellationTokenSource.CreateLinkedTokenSource(context.Stop);
-        Task ended = client.WaitDomainAsync(new WaitDomainRequest { Handle = domain.Handle }, cancellationToken: over.Token).ResponseAsync;
-        Task first = reboots ? await Task.WhenAny(ended, RestartAsync(client, domain, over.Token)).ConfigureAwait(false) : ended;
-        if (!reboots)
-            await KeepAskingAsync(client, domain, kind, ended).ConfigureAwait(false);
-        await first.ConfigureAwait(false);
-        context.Out.WriteLine(first == ended ? $"Domain {domain.Name} terminated" : $"Domain {domain.Name} restarted");
-        await over.CancelAsync().ConfigureAwait(false);
-    }
-
-    private static async Task KeepAskingAsync(Xend.XendClient client, Domain domain, ShutdownDomainRequest.Types.Kind kind, Task ended)
-    {
-        while (await Task.WhenAny(ended, Task.Delay(AskAgain)).ConfigureAwait(false) != ended)
         {
             try
             {
                 await client.ShutdownDomainAsync(new ShutdownDomainRequest { Domain = domain.Name, Kind = kind }).ConfigureAwait(false);
+                asked.Add(domain);
             }
-            catch (Grpc.Core.RpcException e) when (e.StatusCode is Grpc.Core.StatusCode.NotFound or Grpc.Core.StatusCode.FailedPrecondition)
+            catch (RpcException e) when (domains.Length > 1 && IsRefusal(e))
             {
-                // It has just ended, or is about to.
+                // The others are asked all the same.
+                context.Say(e.Status.Detail);
             }
         }
+
+        if (wait)
+            await Task.WhenAll(asked.Select(domain => WaitAsync(client, domain, kind))).ConfigureAwait(false);
+        return asked.Count == domains.Length ? ExitCode.Ok : ExitCode.Failed;
     }
 
+    private static bool IsRefusal(RpcException fault) => fault.StatusCode is StatusCode.NotFound or StatusCode.FailedPrecondition;
+
+    /// <summary>Until it has ended, lives again with another number, or has shut down and is preserved.</summary>
+    private async Task WaitAsync(Xend.XendClient client, Domain domain, ShutdownDomainRequest.Types.Kind kind)
+    {
+        using var over = CancellationTokenSource.CreateLinkedTokenSource(context.Stop);
+        Task ended = client.WaitDomainAsync(new WaitDomainRequest { Handle = domain.Handle }, cancellationToken: over.Token).ResponseAsync;
+        Task restarted = RestartAsync(client, domain, over.Token);
+        Task first;
+        string? said = null;
+        while (said is null)
+        {
+            first = await Task.WhenAny(ended, restarted, Task.Delay(AskAgain, over.Token)).ConfigureAwait(false);
+            await first.ConfigureAwait(false);
+            said = first == ended ? "terminated" : first == restarted ? "restarted" : await AskAgainAsync(client, domain, kind).ConfigureAwait(false);
+        }
+
+        context.Out.WriteLine($"Domain {domain.Name} {said}");
+        await over.CancelAsync().ConfigureAwait(false);
+    }
+
+    /// <summary>Asks once more, unless there is nobody to be asked.</summary>
+    /// <returns>What has become of it; null: it is to be waited for.</returns>
+    private static async Task<string?> AskAgainAsync(Xend.XendClient client, Domain domain, ShutdownDomainRequest.Types.Kind kind)
+    {
+        Domain? now = await FindAsync(client, domain, CancellationToken.None).ConfigureAwait(false);
+        if (now is null || now.Id != domain.Id)
+            return null;
+        if (now.StateText is "shutdown" or "crashed")
+            return "has shut down and is preserved";
+        try
+        {
+            if (kind != ShutdownDomainRequest.Types.Kind.Reboot)
+                await client.ShutdownDomainAsync(new ShutdownDomainRequest { Domain = now.Id.ToString(CultureInfo.InvariantCulture), Kind = kind }).ConfigureAwait(false);
+        }
+        catch (RpcException e) when (IsRefusal(e))
+        {
+            // It has just ended, or is about to.
+        }
+
+        return null;
+    }
+
+    /// <summary>Completes when it lives with another number.</summary>
     private static async Task RestartAsync(Xend.XendClient client, Domain domain, CancellationToken stop)
     {
-        using Grpc.Core.AsyncServerStreamingCall<DomainEvent> events = client.WatchDomains(new WatchDomainsRequest(), cancellationToken: stop);
+        using AsyncServerStreamingCall<DomainEvent> events = client.WatchDomains(new WatchDomainsRequest(), cancellationToken: stop);
         await events.ResponseHeadersAsync.ConfigureAwait(false);
 
         // It may have restarted before we listened.
-        bool hears = true;
-        while (hears && await HasSameLifeAsync(client, domain, stop).ConfigureAwait(false))
+        while (await FindAsync(client, domain, stop).ConfigureAwait(false) is not { } now || now.Id == domain.Id)
         {
             do
-                hears = await events.ResponseStream.MoveNext(stop).ConfigureAwait(false);
-            while (hears && events.ResponseStream.Current.Handle != domain.Handle);
+            {
+                if (!await events.ResponseStream.MoveNext(stop).ConfigureAwait(false))
+                    throw new RpcException(new Status(StatusCode.Unavailable, "xend is stopping."));
+            }
+            while (events.ResponseStream.Current.Handle != domain.Handle);
         }
     }
 
-    private static async Task<bool> HasSameLifeAsync(Xend.XendClient client, Domain domain, CancellationToken stop) =>
-        (await client.ListDomainsAsync(new ListDomainsRequest(), cancellationToken: stop).ConfigureAwait(false)).Domains.Any(d => d.Handle == domain.Handle && d.Id == domain.Id);
+    /// <summary>The domain, whatever its number is now; null: it has ended.</summary>
+    private static async Task<Domain?> FindAsync(Xend.XendClient client, Domain domain, CancellationToken stop) =>
+        (await client.ListDomainsAsync(new ListDomainsRequest(), cancellationToken: stop).ConfigureAwait(false)).Domains.FirstOrDefault(d => d.Handle == domain.Handle && d.Id != 0);
 }

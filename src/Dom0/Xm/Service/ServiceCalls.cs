@@ -18,10 +18,12 @@ internal sealed class ServiceCalls(XmContext context)
     /// <summary>Works with xend.</summary>
     /// <param name="start">Whether one is started if none runs.</param>
     /// <param name="use">The work.</param>
+    /// <param name="lookOnly">One that is started does not start domains by itself.</param>
     /// <exception cref="XmException">As for <see cref="AskAsync"/>.</exception>
-    public async Task<T> UseAsync<T>(bool start, Func<Xend.XendClient, Task<T>> use)
+    public async Task<T> UseAsync<T>(bool start, Func<Xend.XendClient, Task<T>> use, bool lookOnly = false)
     {
-        using XendConnection connection = await OpenAsync(start).ConfigureAwait(false) ?? throw new XmException("no domain is running, and no xend: start a domain with xm create.");
+        using XendConnection connection = await OpenAsync(start, lookOnly).ConfigureAwait(false)
+            ?? throw new XmException("no domain is running, and no xend: start a domain with xm create.");
         return await TranslateAsync(() => use(connection.Client)).ConfigureAwait(false);
     }
 
@@ -42,22 +44,23 @@ internal sealed class ServiceCalls(XmContext context)
     {
         var request = new ListDomainsRequest { WithInactive = withInactive, Domains = { names } };
         if (withInactive && context.Paths.HasManagedDomains)
-            return (await UseAsync(start: true, async client => await client.ListDomainsAsync(request).ConfigureAwait(false)).ConfigureAwait(false)).Domains;
+            return (await UseAsync(start: true, async client => await client.ListDomainsAsync(request).ConfigureAwait(false), lookOnly: true).ConfigureAwait(false)).Domains;
         ListDomainsReply? reply = await TryAskAsync(client => client.ListDomainsAsync(request)).ConfigureAwait(false);
         if (reply is null && names.Length > 0)
             throw new XmException($"no domain '{names[0]}' is running, and no xend: start a domain with xm create.");
         return reply?.Domains ?? [];
     }
 
+    /// <summary>A connection that is lost is Unavailable, or Internal with the exception that it was lost by, as the client's library sees it; xend's own statuses have none.</summary>
     private async Task<T> TranslateAsync<T>(Func<Task<T>> work)
     {
         try
         {
             return await work().ConfigureAwait(false);
         }
-        catch (RpcException fault) when (fault.StatusCode == StatusCode.Unavailable)
+        catch (RpcException fault) when (fault.StatusCode == StatusCode.Unavailable || (fault.StatusCode == StatusCode.Internal && fault.Status.DebugException is not null))
         {
-            throw new XmException(context.Remote?.Lost ?? "xend ended meanwhile, and its domains with it: its log says why (xm log).", fault);
+            throw new XmException(fault.Status.Detail.Contains("is not created", StringComparison.Ordinal) ? fault.Status.Detail : context.Remote?.Lost ?? "xend ended meanwhile, and its domains with it: its log says why (xm log).", fault);
         }
         catch (RpcException fault) when (fault.StatusCode == StatusCode.Cancelled)
         {
@@ -69,7 +72,7 @@ internal sealed class ServiceCalls(XmContext context)
         }
     }
 
-    private async Task<XendConnection?> OpenAsync(bool start)
+    private async Task<XendConnection?> OpenAsync(bool start, bool lookOnly = false)
     {
         if (context.Remote is { } remote)
             return await remote.OpenAsync(context.Stop).ConfigureAwait(false);
@@ -81,7 +84,7 @@ internal sealed class ServiceCalls(XmContext context)
                 XendConnection? connection = await XendConnection.TryOpenAsync(context.Paths.ServiceSocket, context.Stop).ConfigureAwait(false);
                 if (connection is not null || !start)
                     return connection;
-                await context.StartService(context.Stop).ConfigureAwait(false);
+                await context.StartService(lookOnly, context.Stop).ConfigureAwait(false);
             }
             catch (IOException) when (start && File.Exists(context.Paths.ServiceLock) && Stopwatch.GetElapsedTime(began) < StartPatience)
             {

@@ -11,24 +11,37 @@ internal sealed class DefinitionStore
     private readonly string _folder;
     private readonly Dictionary<Guid, DomainDefinition> _definitions = [];
 
+    /// <summary>Those that are there and could not be used: what belongs to them is not to be touched.</summary>
+    private readonly HashSet<Guid> _leftOut = [];
+
     /// <summary>Reads what is there. What cannot be read is said, and left as it is.</summary>
     /// <param name="folder">The files.</param>
     /// <param name="log">Where to say so.</param>
+    /// <exception cref="ToolstackException">The folder cannot be read.</exception>
     public DefinitionStore(string folder, XendLog log)
     {
         _folder = folder;
-        if (!Directory.Exists(folder))
-            return;
-        foreach (string path in Directory.EnumerateFiles(folder, "*" + DurableFile.Unfinished))
-            File.Delete(path);
-        foreach (string path in Directory.EnumerateFiles(folder, "*.json").Order(StringComparer.Ordinal))
+        try
         {
-            if (Load(path, log) is not { } definition)
-                continue;
-            if (_definitions.Values.FirstOrDefault(other => other.Name == definition.Name) is { } other)
-                log.Write($"the managed domain in {path} is left out: {PathOf(other.Uuid)} has the name '{other.Name}', too");
-            else
-                _definitions.TryAdd(definition.Uuid, definition);
+            PrivateFolder.Make(folder, "XEN_STATE_DIR");
+            foreach (string path in Directory.EnumerateFiles(folder, "*" + DurableFile.Unfinished))
+                File.Delete(path);
+            foreach (string path in Directory.EnumerateFiles(folder, "*.json").Order(StringComparer.Ordinal))
+                Load(path, log);
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            throw new ToolstackException($"the managed domains in {folder} cannot be read: {fault.Message} Set XEN_STATE_DIR to a folder of your own.", fault);
+        }
+    }
+
+    /// <summary>UUIDs of all that are there, usable or not: what domains have written belongs to them.</summary>
+    public IReadOnlySet<Guid> Uuids
+    {
+        get
+        {
+            lock (_lock)
+                return _definitions.Keys.Concat(_leftOut).ToHashSet();
         }
     }
 
@@ -69,13 +82,14 @@ internal sealed class DefinitionStore
         }
     }
 
-    /// <summary>Gives one another name.</summary>
+    /// <summary>Gives one another name; does nothing if it has just been forgotten.</summary>
     /// <exception cref="ToolstackException">As for <see cref="Add"/>.</exception>
     public void Rename(Guid uuid, string name)
     {
         lock (_lock)
         {
-            DomainDefinition definition = _definitions[uuid];
+            if (!_definitions.TryGetValue(uuid, out DomainDefinition? definition))
+                return;
             if (definition.Name == name)
                 return;
             CheckName(name);
@@ -94,21 +108,31 @@ internal sealed class DefinitionStore
         }
     }
 
-    private static DomainDefinition? Load(string path, XendLog log)
+    private void Load(string path, XendLog log)
     {
+        string reason;
         try
         {
             DomainDefinition? definition = JsonSerializer.Deserialize(File.ReadAllBytes(path), DefinitionJson.Default.DomainDefinition);
-            if (definition is { Version: DomainDefinition.CurrentVersion })
-                return definition;
-            log.Write($"the managed domain in {path} is left out: it was written by another version");
+            if (definition is not { Version: DomainDefinition.CurrentVersion })
+                reason = "it was written by another version";
+            else if (PathOf(definition.Uuid) != path)
+                reason = $"its name should be {definition.Uuid}.json";
+            else if (_definitions.Values.FirstOrDefault(other => other.Name == definition.Name) is { } other)
+                reason = $"{PathOf(other.Uuid)} has the name '{other.Name}', too";
+            else if (_definitions.TryAdd(definition.Uuid, definition))
+                return;
+            else
+                reason = "it is there twice";
         }
         catch (Exception fault) when (fault is JsonException or IOException or UnauthorizedAccessException)
         {
-            log.Write($"the managed domain in {path} is left out: {fault.Message}");
+            reason = fault.Message;
         }
 
-        return null;
+        log.Write($"the managed domain in {path} is left out: {reason}");
+        if (Guid.TryParseExact(Path.GetFileNameWithoutExtension(path), "D", out Guid uuid))
+            _leftOut.Add(uuid);
     }
 
     private void CheckName(string name)
@@ -119,11 +143,7 @@ internal sealed class DefinitionStore
 
     private void Save(DomainDefinition definition)
     {
-        Do(() =>
-        {
-            PrivateFolder.Make(_folder, "XEN_STATE_DIR");
-            DurableFile.Write(PathOf(definition.Uuid), JsonSerializer.SerializeToUtf8Bytes(definition, DefinitionJson.Default.DomainDefinition));
-        });
+        Do(() => DurableFile.Write(PathOf(definition.Uuid), JsonSerializer.SerializeToUtf8Bytes(definition, DefinitionJson.Default.DomainDefinition)));
         _definitions[definition.Uuid] = definition;
     }
 

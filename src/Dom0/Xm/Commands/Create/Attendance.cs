@@ -14,7 +14,7 @@ internal sealed class Attendance(XmContext context, Xend.XendClient client, Sign
     public async Task<int> AttendAsync(Domain domain, bool start, bool quiet)
     {
         string id = domain.Id.ToString(CultureInfo.InvariantCulture);
-        using RemoteConsole console = await RemoteConsole.OpenAsync(client, id, number: 0).ConfigureAwait(false);
+        using RemoteConsole console = await OpenAsync(domain, id).ConfigureAwait(false);
         console.Lost += count => context.Say(string.Create(CultureInfo.InvariantCulture, $"{count} bytes of the console were lost here: they came faster than they were read."));
         ConsoleEnd end = await new ConsoleSession(context, console).RunAsync(
             async () =>
@@ -37,6 +37,19 @@ internal sealed class Attendance(XmContext context, Xend.XendClient client, Sign
                 return signals.ExitStatus;
             default:
                 return Report(domain.Name, await client.WaitDomainAsync(new WaitDomainRequest { Handle = domain.Handle }).ConfigureAwait(false));
+        }
+    }
+
+    private async Task<RemoteConsole> OpenAsync(Domain domain, string id)
+    {
+        try
+        {
+            return await RemoteConsole.OpenAsync(client, id, number: 0).ConfigureAwait(false);
+        }
+        catch (Grpc.Core.RpcException)
+        {
+            context.Say($"domain '{domain.Name}' is there and paused: xm unpause {domain.Name} starts it, xm destroy {domain.Name} ends it.");
+            throw;
         }
     }
 

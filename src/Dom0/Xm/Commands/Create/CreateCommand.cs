@@ -59,7 +59,7 @@ internal sealed class CreateCommand(XmContext context)
         }
         catch (Grpc.Core.RpcException) when (signals.Token.IsCancellationRequested)
         {
-            context.Say(request.Instance > 1 ? "interrupted; the domains before have been created, and no more." : "interrupted; no domain has been created.");
+            context.Say(request.Instance > 1 ? "interrupted; the domains before are there, and no more." : "interrupted; no domain is created, or it is ended again.");
             return signals.ExitStatus;
         }
 

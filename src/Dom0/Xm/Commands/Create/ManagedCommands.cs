@@ -36,7 +36,7 @@ internal sealed class ManagedCommands(XmContext context)
                 }
 
                 return ExitCode.Ok;
-            }).ConfigureAwait(false);
+            }, lookOnly: true).ConfigureAwait(false);
         });
         return command;
     }
@@ -54,7 +54,17 @@ internal sealed class ManagedCommands(XmContext context)
             using SignalWatch signals = new(context.Stop);
             return await _xend.UseAsync(start: true, async client =>
             {
-                CreateDomainReply reply = await client.StartDomainAsync(request, cancellationToken: signals.Token).ConfigureAwait(false);
+                CreateDomainReply reply;
+                try
+                {
+                    reply = await client.StartDomainAsync(request, cancellationToken: signals.Token).ConfigureAwait(false);
+                }
+                catch (Grpc.Core.RpcException) when (signals.Token.IsCancellationRequested)
+                {
+                    context.Say("interrupted; the domain is not started, or is ended again.");
+                    return signals.ExitStatus;
+                }
+
                 foreach (string warning in reply.Warnings)
                     context.Say("warning: " + warning);
                 (isAttended ? context.Error : context.Out).WriteLine(string.Create(CultureInfo.InvariantCulture, $"Started domain {reply.Domain.Name} (id={reply.Domain.Id})"));
@@ -75,7 +85,7 @@ internal sealed class ManagedCommands(XmContext context)
             {
                 await client.DeleteDomainAsync(request, cancellationToken: context.Stop).ConfigureAwait(false);
                 return ExitCode.Ok;
-            }).ConfigureAwait(false);
+            }, lookOnly: true).ConfigureAwait(false);
         });
         return command;
     }

@@ -1,9 +1,9 @@
 using System.Runtime.InteropServices;
 
-namespace Xen.Service;
+namespace Xen.Toolstack;
 
 /// <summary>Files that are there whole or not at all, whatever ends the process or the host.</summary>
-internal static partial class DurableFile
+public static partial class DurableFile
 {
     /// <summary>The end of the name of a file that is being written.</summary>
     public const string Unfinished = ".new";
@@ -11,7 +11,7 @@ internal static partial class DurableFile
     private const int ReadOnly = 0, Directory = 0x10000, CloseOnExec = 0x80000;
 
     /// <summary>Writes a file anew: beside the old one, to the disk, then in its place.</summary>
-    /// <exception cref="IOException">It cannot be written; the old one is as it was.</exception>
+    /// <exception cref="IOException">It cannot be written. The old one is as it was, unless only the folder could not be: then the new one is there, and may be lost.</exception>
     public static void Write(string path, ReadOnlySpan<byte> content)
     {
         string beside = path + Unfinished;
@@ -33,16 +33,9 @@ internal static partial class DurableFile
         SyncFolder(Path.GetDirectoryName(path)!);
     }
 
-    /// <summary>Removes a file for good; does nothing if there is none.</summary>
-    /// <exception cref="IOException">It cannot be removed.</exception>
-    public static void Delete(string path)
-    {
-        File.Delete(path);
-        SyncFolder(Path.GetDirectoryName(path)!);
-    }
-
-    /// <summary>Makes names in a folder stable.</summary>
-    private static void SyncFolder(string folder)
+    /// <summary>Makes the names in a folder stable.</summary>
+    /// <exception cref="IOException">It cannot be written to the disk.</exception>
+    public static void SyncFolder(string folder)
     {
         // SAFETY: the path is a string with its zero; the descriptor is ours alone and closed again.
         int fd = open(folder, ReadOnly | Directory | CloseOnExec);
@@ -53,6 +46,14 @@ internal static partial class DurableFile
         _ = close(fd);
         if (result != 0)
             throw new IOException($"{folder} cannot be written to the disk (errno {errno}).");
+    }
+
+    /// <summary>Removes a file for good; does nothing if there is none.</summary>
+    /// <exception cref="IOException">It cannot be removed.</exception>
+    public static void Delete(string path)
+    {
+        File.Delete(path);
+        SyncFolder(Path.GetDirectoryName(path)!);
     }
 
     [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
