@@ -45,6 +45,51 @@ public sealed class FaultTests
     }
 
     [Fact]
+    public async Task OneImage_ForTwoWriters_IsRefused_UnlessTheyShareIt()
+    {
+        using DiskImage image = DiskImage.Empty(4);
+        await using PrivateXend xend = await PrivateXend.StartAsync("--memory=512");
+        string kernel = xend.WriteIdleKernel();
+        await xend.CreateAsync("writer", kernel, paused: true, $"disk=file:{image.Path},xvda,w");
+        await xend.CreateAsync("other", kernel, paused: true);
+        foreach (string access in (string[])["w", "r", "cow"])
+        {
+            (int code, _, string error) = await xend.XmAsync("block-attach", "other", $"file:{image.Path}", "xvda", access);
+            Assert.Equal(1, code);
+            Assert.Matches("is in use (for writing )?by another domain or program", error);
+        }
+
+        Assert.Equal((0, "", ""), await xend.XmAsync("block-attach", "other", $"file:{image.Path}", "xvda", "w!"));
+        Assert.Equal(2, (await xend.ListAsync()).Count);
+    }
+
+    [Fact]
+    public async Task KilledXm_InAnyCommand_LeavesXendAndGuestsWell()
+    {
+        await using PrivateXend xend = await PrivateXend.StartAsync("--memory=512");
+        string kernel = xend.WriteKernel("talker", static guest =>
+        {
+            guest.PrintRing("hello\r\n");
+            PrivateXend.Idle(guest);
+        });
+        await xend.CreateAsync("one", kernel);
+        string config = Path.Combine(xend.Folder, "two.cfg");
+        await File.WriteAllTextAsync(config, $"name = 'two'\nkernel = '{kernel}'\nmemory = 64\n");
+
+        // Each is killed when it has said something: it is at its work then.
+        await xend.KillXmAsync("hello", "console", "one");
+        await xend.KillXmAsync("hello", "create", "-c", config);
+        await xend.KillXmAsync("NAME", "top", "-b", "-d", "0.1");
+        await xend.KillXmAsync("", "shutdown", "-w", "one");
+        await xend.KillXmAsync("", "dump-core", "one", Path.Combine(xend.Folder, "core"));
+
+        (int code, string list, string error) = await xend.XmAsync("list");
+        Assert.Equal((0, ""), (code, error));
+        Assert.Equal(4, list.TrimEnd('\n').Split('\n').Length);
+        await xend.KillXmAsync("hello", "console", "two");
+    }
+
+    [Fact]
     public async Task KilledXend_LeavesNoCopies()
     {
         using DiskImage image = DiskImage.Empty(16);

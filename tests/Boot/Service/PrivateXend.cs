@@ -103,6 +103,26 @@ internal sealed class PrivateXend : IAsyncDisposable
         return (process.ExitCode, await output, await error);
     }
 
+    /// <summary>Starts the real xm, and kills it when it has said something.</summary>
+    /// <param name="text">What; nothing: at once, wherever it is then.</param>
+    /// <param name="arguments">Its arguments.</param>
+    public async Task KillXmAsync(string text, params string[] arguments)
+    {
+        using Process process = Process.Start(Prepare(Repository.Xm, arguments))!;
+        using var patience = new CancellationTokenSource(GuestSession.Patience);
+        string said = "";
+        char[] buffer = new char[4096];
+        while (!said.Contains(text, StringComparison.Ordinal))
+        {
+            int count = await process.StandardOutput.ReadAsync(buffer, patience.Token);
+            Assert.True(count > 0, $"xm {string.Join(' ', arguments)} ended by itself: {said}{(count == 0 ? await process.StandardError.ReadToEndAsync() : "")}");
+            said += new string(buffer, 0, count);
+        }
+
+        process.Kill();
+        await process.WaitForExitAsync(patience.Token);
+    }
+
     /// <summary>How many nodes xenstore has.</summary>
     public async Task<int> CountStoreNodesAsync()
     {
@@ -146,13 +166,16 @@ internal sealed class PrivateXend : IAsyncDisposable
     }
 
     /// <summary>A tiny guest that waits for ever.</summary>
-    public string WriteIdleKernel() => WriteKernel("idle", static guest =>
+    public string WriteIdleKernel() => WriteKernel("idle", Idle);
+
+    /// <summary>Emits a loop that waits for ever.</summary>
+    public static void Idle(GuestAssembler guest)
     {
         Label again = guest.Code.CreateLabel();
         guest.Code.Label(ref again);
         guest.Block();
         guest.Code.jmp(again);
-    });
+    }
 
     /// <summary>A tiny guest that computes for ever.</summary>
     public string WriteBusyKernel() => WriteKernel("busy", static guest =>

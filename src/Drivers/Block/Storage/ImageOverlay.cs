@@ -77,6 +77,8 @@ public static class ImageOverlay
             string said = process.StandardError.ReadToEnd();
             process.WaitForExit();
             _ = output.Result;
+            if (said.Contains("lock", StringComparison.Ordinal) && process.ExitCode != 0)
+                return $"disk image {image} is in use by another domain or program, which writes it";
             return process.ExitCode == 0 ? null : $"disk image {image} cannot be copied on write: {said.Trim().Split('\n')[^1].Replace(Program + ": ", "", StringComparison.Ordinal)}";
         }
         catch (Win32Exception)
