@@ -120,7 +120,7 @@ internal sealed class XmCommandLine
     private IReadOnlyList<string> ResolveVerb(IReadOnlyList<string> arguments)
     {
         int at = RemoteOptions.CountBefore(arguments);
-        string verb = at < arguments.Count ? arguments[at] : "-";
+        string verb = at < arguments.Count ? OtherVerbs.NewName(arguments[at]) : "-";
         if (verb.StartsWith('-'))
             return arguments;
         string[] verbs = [.. _root.Subcommands.Select(c => c.Name)];
@@ -128,6 +128,7 @@ internal sealed class XmCommandLine
         return candidates.Length switch
         {
             1 => [.. arguments.Take(at), candidates[0], .. arguments.Skip(at + 1)],
+            0 when OtherVerbs.WhyNot(verb) is { } reason => throw new UsageException($"there is no xm {verb} here: {reason}"),
             0 => throw new UnknownVerbException($"'{verb}' is no verb of xm."),
             _ => throw new UnknownVerbException($"'{verb}' may mean {string.Join(", ", candidates)}."),
         };

@@ -127,6 +127,25 @@ public sealed class CommandLineTests
     }
 
     [Theory]
+    [InlineData("save", "there is no xm save here: domains cannot be saved and restored; xm pause stops one for as long as its xend runs.")]
+    [InlineData("pci-attach", "there is no xm pci-attach here: a domain's devices are disks, network interfaces and consoles.")]
+    [InlineData("getlabel", "there is no xm getlabel here: there are no security labels; xend --socket-group and --readers-group say who may do what.")]
+    public async Task VerbsOfXensXm_ThatAreNotHere_SayWhy(string verb, string said)
+    {
+        using XmRun xm = new();
+        Assert.Equal((2, "", $"xm: {said}\n"), await xm.AskAsync(verb, "guest"));
+    }
+
+    [Fact]
+    public async Task OldNamesOfVerbs_AreUnderstood()
+    {
+        using XmRun xm = new();
+        await xm.AskAsync("create", xm.Config);
+        Assert.Equal((0, "", ""), await xm.AskAsync("balloon", "guest", "200"));
+        Assert.Equal(await xm.AskAsync("block-list", "guest"), await xm.AskAsync("vbd-list", "guest"));
+    }
+
+    [Theory]
     [InlineData(DomainState.None, "------")]
     [InlineData(DomainState.Running, "r-----")]
     [InlineData(DomainState.Blocked | DomainState.Paused, "-bp---")]
