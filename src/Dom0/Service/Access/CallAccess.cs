@@ -54,7 +54,14 @@ internal static class CallAccess
     /// <param name="path">Its HTTP path, such as <c>/xen.xend.v1.Xend/GetInfo</c>.</param>
     public static Role Needed(string path)
     {
+        return NameOf(path) is { } name ? Table[name] : Role.Operator;
+    }
+
+    /// <summary>The name of a call that is in the table, or null: anything else is a client's text, for nobody's log.</summary>
+    /// <param name="path">Its HTTP path.</param>
+    public static string? NameOf(string path)
+    {
         const string service = "/xen.xend.v1.Xend/";
-        return path.StartsWith(service, StringComparison.Ordinal) && Table.TryGetValue(path[service.Length..], out Role role) ? role : Role.Operator;
+        return path.StartsWith(service, StringComparison.Ordinal) && Table.ContainsKey(path[service.Length..]) ? path[service.Length..] : null;
     }
 }

@@ -12,17 +12,15 @@ namespace Xen.Service;
 /// </summary>
 /// <param name="operators">The group whose members are operators, if any.</param>
 /// <param name="readers">The group whose members may read, if any.</param>
-internal sealed class UnixAccess(UnixGroup? operators, UnixGroup? readers)
+/// <param name="shares">How many connections there may be of those who are no operators; null: of this way's own.</param>
+internal sealed class UnixAccess(UnixGroup? operators, UnixGroup? readers, ConnectionShares? shares = null)
 {
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
     private const UnixFileMode Group = OwnerOnly | UnixFileMode.GroupRead | UnixFileMode.GroupWrite;
     private const UnixFileMode Everybody = Group | UnixFileMode.OtherRead | UnixFileMode.OtherWrite;
 
-    /// <summary>Connections of those who may do nothing.</summary>
-    private const int MostStrangers = 16;
-
     private readonly uint _owner = UnixGroup.CurrentUser;
-    private readonly YoungestConnections _strangers = new(MostStrangers);
+    private readonly ConnectionShares _shares = shares ?? new ConnectionShares();
 
     /// <summary>Lets the groups come to the folder.</summary>
     /// <exception cref="ToolstackException">It cannot be opened to them, or one that it is in is closed to them.</exception>
@@ -53,21 +51,8 @@ internal sealed class UnixAccess(UnixGroup? operators, UnixGroup? readers)
     }
 
     /// <summary>A connection middleware of the socket: recognises who connected.</summary>
-    public ConnectionDelegate Recognise(ConnectionDelegate next) => async connection =>
-    {
-        Caller caller = Decide(connection.Features.Get<IConnectionSocketFeature>()?.Socket);
-        connection.Features.Set(caller);
-        LinkedListNode<ConnectionContext>? stranger = caller.Role == Role.None ? _strangers.Enter(connection) : null;
-        try
-        {
-            await next(connection).ConfigureAwait(false);
-        }
-        finally
-        {
-            if (stranger is not null)
-                _strangers.Leave(stranger);
-        }
-    };
+    public ConnectionDelegate Recognise(ConnectionDelegate next) => connection =>
+        _shares.ServeAsync(connection, Decide(connection.Features.Get<IConnectionSocketFeature>()?.Socket), next);
 
     /// <summary>What somebody may do.</summary>
     public Role RoleOf(PeerCredentials peer) =>

@@ -8,8 +8,9 @@ internal sealed class XendAccess
     {
         var refusals = new RefusalLog(log);
         Gate = new AccessGate(refusals);
-        Unix = new UnixAccess(options.SocketGroup, options.ReadersGroup);
-        Tls = options.Tls is { } tls ? new TlsAccess(tls, refusals) : null;
+        var shares = new ConnectionShares();
+        Unix = new UnixAccess(options.SocketGroup, options.ReadersGroup, shares);
+        Tls = options.Tls is { } tls ? new TlsAccess(tls, refusals, shares) : null;
     }
 
     public AccessGate Gate { get; }

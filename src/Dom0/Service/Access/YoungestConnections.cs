@@ -3,8 +3,8 @@ using Microsoft.AspNetCore.Connections;
 namespace Xen.Service;
 
 /// <summary>
-/// Connections that nobody has vouched for yet. There may be so many of them; when another comes the oldest is aborted, so that who floods us with such connections
-/// takes them from himself, and an ordinary client, who is in this state for milliseconds, gets through.
+/// Connections of one kind, such as those that nobody has vouched for yet. There may be so many of them; when another comes the oldest is aborted, so that who
+/// floods us with such connections takes them from his own kind, and an ordinary client gets through.
 /// </summary>
 internal sealed class YoungestConnections(int most)
 {
@@ -36,7 +36,7 @@ internal sealed class YoungestConnections(int most)
             node = _connections.AddLast(connection);
         }
 
-        oldest?.Abort(new ConnectionAbortedException("too many others want in."));
+        oldest?.Abort(new ConnectionAbortedException("too many others of its kind want in."));
         return node;
     }
 

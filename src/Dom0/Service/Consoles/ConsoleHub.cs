@@ -4,7 +4,7 @@ namespace Xen.Service;
 
 /// <summary>
 /// A console for any number of readers: reads what the guest writes all the time, keeps the last of it, and hands it to who is there. The guest waits for the
-/// fastest of its readers, as long as that one goes on reading; who is slower loses the oldest.
+/// fastest of its operators, as long as that one goes on reading; who is slower loses the oldest, and so does whoever may only look.
 /// </summary>
 internal sealed class ConsoleHub : IAsyncDisposable
 {
@@ -35,16 +35,19 @@ internal sealed class ConsoleHub : IAsyncDisposable
     {
         _console = console;
         _hold = console.TryTake();
-        _reading = ReadAsync();
+
+        // On the pool, and with turns: a guest can write all the time, and what it writes would never make us wait.
+        _reading = Task.Run(ReadAsync);
     }
 
     /// <summary>Comes to the console.</summary>
     /// <param name="history">Whether what was shown last is to be read first.</param>
-    public ConsoleReader Join(bool history)
+    /// <param name="holdsGuest">Whether the guest waits for it.</param>
+    public ConsoleReader Join(bool history, bool holdsGuest = true)
     {
         lock (_lock)
         {
-            var reader = new ConsoleReader(this);
+            var reader = new ConsoleReader(this, holdsGuest);
             if (history)
                 reader.Append(_history.Peek());
             if (_ended)
@@ -102,6 +105,9 @@ internal sealed class ConsoleHub : IAsyncDisposable
             {
                 HandOut(buffer.AsSpan(0, count));
                 await WaitForRoomAsync().ConfigureAwait(false);
+
+                // Behind everything else that waits for the pool.
+                await Task.Yield();
             }
         }
         catch (OperationCanceledException)
@@ -135,7 +141,7 @@ internal sealed class ConsoleHub : IAsyncDisposable
             Task read;
             lock (_lock)
             {
-                if (_readers.TrueForAll(static reader => reader.IsStuck) || _readers.Exists(static reader => !reader.IsFull))
+                if (_readers.TrueForAll(static reader => !reader.HoldsGuest || reader.IsStuck) || _readers.Exists(static reader => reader.HoldsGuest && !reader.IsFull))
                     return;
                 if (_someRead.Task.IsCompleted)
                     _someRead = NewSignal();

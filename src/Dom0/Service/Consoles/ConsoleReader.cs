@@ -1,7 +1,9 @@
 namespace Xen.Service;
 
 /// <summary>One reader of a console, with what it has not read yet.</summary>
-internal sealed class ConsoleReader(ConsoleHub hub) : IDisposable
+/// <param name="hub">Of the console.</param>
+/// <param name="holdsGuest">The guest waits for it.</param>
+internal sealed class ConsoleReader(ConsoleHub hub, bool holdsGuest) : IDisposable
 {
     /// <summary>What may wait for it. <b>Units</b>: bytes.</summary>
     private const int BacklogBytes = 1 << 20;
@@ -11,6 +13,9 @@ internal sealed class ConsoleReader(ConsoleHub hub) : IDisposable
     private TaskCompletionSource? _waiting;
     private bool _ended;
     private bool _isStuck;
+
+    /// <summary>Whether the guest waits for it, as long as it goes on reading: an operator's. Whoever may only look changes nothing of a domain, its pace neither.</summary>
+    public bool HoldsGuest => holdsGuest;
 
     /// <summary>Whether half of what may wait does.</summary>
     public bool IsFull

@@ -1,8 +1,4 @@
 using System.Globalization;
-using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting;
-using Microsoft.AspNetCore.Server.Kestrel.Core;
-using Microsoft.Extensions.DependencyInjection;
 using Xen.Toolstack;
 
 namespace Xen.Service;
@@ -10,18 +6,6 @@ namespace Xen.Service;
 /// <summary>A running xend: the machine, its domains, and the socket that clients reach them by. Read this first.</summary>
 internal sealed class XendHost : IAsyncDisposable
 {
-    /// <summary>Connections at once; more wait in the socket's queue.</summary>
-    private const int MostConnections = 512;
-
-    /// <summary>Calls of one connection at once.</summary>
-    private const int MostCalls = 128;
-
-    /// <summary>The longest request; a configuration is the longest there is. <b>Units</b>: bytes.</summary>
-    private const int MostRequestBytes = 2 << 20;
-
-    /// <summary>How long calls may take to end when xend stops.</summary>
-    private static readonly TimeSpan LastCalls = TimeSpan.FromSeconds(5);
-
     private readonly ServiceLock _lock, _stateLock;
     private readonly IToolstack _toolstack;
     private readonly HypervisorLogFile _hypervisorLog;
@@ -30,7 +14,7 @@ internal sealed class XendHost : IAsyncDisposable
     private readonly CancellationTokenSource _stopping = new();
     private readonly IdleWatch _idle;
     private readonly XendAccess _access;
-    private WebApplication? _web;
+    private ControlServer? _control;
     private MetricsServer? _metrics;
 
     private XendHost(XendOptions options, XendLog log, ServiceLock serviceLock, ServiceLock stateLock, Func<MachineOptions, IToolstack> startMachine)
@@ -44,8 +28,19 @@ internal sealed class XendHost : IAsyncDisposable
             CoreDumpFolder = options.Paths.DumpFolder,
             OverlayFolder = options.Paths.OverlayFolder,
         });
-        _hypervisorLog = new HypervisorLogFile(_toolstack, options.Paths.HypervisorLog);
-        _state = new XendState(options.Paths, _toolstack, log, _stopping.Token);
+        try
+        {
+            _hypervisorLog = new HypervisorLogFile(_toolstack, options.Paths.HypervisorLog);
+            _state = new XendState(options.Paths, _toolstack, log, _stopping.Token);
+        }
+        catch
+        {
+            _hypervisorLog?.Dispose();
+            _toolstack.Dispose();
+            _stopping.Dispose();
+            throw;
+        }
+
         _idle = new IdleWatch(options.IdleExit, () => _state.Domains.IsBusy, StopIfIdle);
         _state.Domains.BusyChanged += _idle.Look;
         _access = new XendAccess(options, log);
@@ -64,20 +59,21 @@ internal sealed class XendHost : IAsyncDisposable
         PrivateFolder.Make(options.Paths.RuntimeFolder, "XEN_RUNTIME_DIR");
         ServiceLock serviceLock = ServiceLock.Take(options.Paths.ServiceLock, "XEN_RUNTIME_DIR");
         ServiceLock? stateLock = null;
+        XendLog? log = null;
         XendHost? host = null;
         try
         {
             PrivateFolder.Make(options.Paths.StateFolder, "XEN_STATE_DIR");
             stateLock = ServiceLock.Take(options.Paths.StateLock, "XEN_STATE_DIR");
             PrivateFolder.Make(options.Paths.LogFolder, "XEN_LOG_DIR");
-            var log = new XendLog(new LogFile(options.Paths.ServiceLog), watched);
+            log = new XendLog(new LogFile(options.Paths.ServiceLog), watched);
             if (serviceLock.DiedHolder is { } died)
                 log.Write(string.Create(CultureInfo.InvariantCulture, $"the xend before (process {died}) did not end by itself: its domains ended as by a power cut"));
             host = new XendHost(options, log, serviceLock, stateLock, startMachine);
             host._state.Domains.ForgetDisks();
             host.OfferStore();
             await host.OfferMetricsAsync(options.Metrics).ConfigureAwait(false);
-            await host.ListenAsync(options.Paths.ServiceSocket).ConfigureAwait(false);
+            host._control = await ControlServer.StartAsync(host._state, host._access, host._idle).ConfigureAwait(false);
             log.Write(string.Create(CultureInfo.InvariantCulture, $"started, process {Environment.ProcessId}, {options.MemoryMiB} MiB for guests"));
             if (host.TlsEndPoint is { } listens)
                 log.Write($"listens on {listens} for clients with certificates");
@@ -85,12 +81,15 @@ internal sealed class XendHost : IAsyncDisposable
                 host._state.AutoStart.Begin();
             return host;
         }
-        catch
+        catch (Exception fault)
         {
             if (host is not null)
                 await host.DisposeAsync().ConfigureAwait(false);
+            log?.Dispose();
             stateLock?.Dispose();
             serviceLock.Dispose();
+            if (fault is IOException or UnauthorizedAccessException)
+                throw new ToolstackException($"xend cannot start: {fault.Message.TrimEnd('.')}; its files must be its user's own, or XEN_RUNTIME_DIR, XEN_LOG_DIR and XEN_STATE_DIR others.", fault);
             throw;
         }
     }
@@ -132,18 +131,11 @@ internal sealed class XendHost : IAsyncDisposable
         await _stopping.CancelAsync().ConfigureAwait(false);
         _state.Domains.Close();
         await _state.AutoStart.Completion.ConfigureAwait(false);
-        _idle.Dispose();
         if (_metrics is not null)
             await _metrics.DisposeAsync().ConfigureAwait(false);
         await _state.Domains.DisposeAsync().ConfigureAwait(false);
-        if (_web is not null)
-        {
-            using var patience = new CancellationTokenSource(LastCalls);
-            await _web.StopAsync(patience.Token).ConfigureAwait(false);
-            await _web.DisposeAsync().ConfigureAwait(false);
-            File.Delete(_state.Paths.ServiceSocket);
-        }
-
+        if (_control is not null)
+            await _control.DisposeAsync().ConfigureAwait(false);
         _toolstack.Dispose();
         _hypervisorLog.Dispose();
         _stateLock.Dispose();
@@ -151,69 +143,15 @@ internal sealed class XendHost : IAsyncDisposable
         _log.Write("ended");
         _log.Dispose();
         _stopping.Dispose();
+
+        // All those that tell it something have ended.
+        _idle.Dispose();
     }
 
     private void StopIfIdle()
     {
         if (_state.Domains.TryCloseIdle())
             _state.RequestStop("there has been nothing to do for a while");
-    }
-
-    private async Task ListenAsync(string socket)
-    {
-        _access.Unix.OpenFolder(_state.Paths.RuntimeFolder);
-
-        // Nothing but what is named here: the other builders watch folders for configuration files.
-        WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
-        builder.Services.AddSingleton(_state);
-        builder.Services.AddSingleton(_log);
-        builder.Services.AddSingleton<Microsoft.Extensions.Hosting.IHostLifetime, OwnLifetime>();
-        builder.Services.AddGrpc(options =>
-        {
-            options.MaxReceiveMessageSize = MostRequestBytes;
-            options.Interceptors.Add<FaultInterceptor>();
-        });
-        builder.Services.AddRouting();
-        builder.WebHost.UseKestrelCore();
-        TlsAccess.Prepare(builder.WebHost);
-        builder.WebHost.ConfigureKestrel(server =>
-        {
-            server.AddServerHeader = false;
-            server.Limits.MaxConcurrentConnections = MostConnections;
-            server.Limits.Http2.MaxStreamsPerConnection = MostCalls;
-            server.ListenUnixSocket(socket, listener =>
-            {
-                listener.Protocols = HttpProtocols.Http2;
-                ((Microsoft.AspNetCore.Connections.IConnectionBuilder)listener).Use(_access.Unix.Recognise);
-            });
-            _access.Tls?.AddTo(server);
-        });
-        _web = builder.Build();
-        _web.Use(async (context, next) =>
-        {
-            _idle.Enter();
-            try
-            {
-                await next(context).ConfigureAwait(false);
-            }
-            finally
-            {
-                _idle.Leave();
-            }
-        });
-        _web.Use(_access.Gate.PassAsync);
-        _web.MapGrpcService<XendService>();
-        try
-        {
-            // Whoever holds the lock may remove what another left behind.
-            File.Delete(socket);
-            await _web.StartAsync().ConfigureAwait(false);
-            _access.Unix.OpenSocket(socket);
-        }
-        catch (Exception e) when (e is IOException or System.Net.Sockets.SocketException or UnauthorizedAccessException or ArgumentException)
-        {
-            throw new ToolstackException($"the control socket {socket} cannot be made: {e.Message} Set XEN_RUNTIME_DIR to a short path of your own.", e);
-        }
     }
 
     private async Task OfferMetricsAsync(System.Net.IPEndPoint? address)

@@ -7,6 +7,9 @@ namespace Xen.Service;
 /// <summary>What goes wrong in a call becomes a status with a sentence for a person; nothing else of it leaves the process.</summary>
 internal sealed class FaultInterceptor(XendLog log) : Interceptor
 {
+    /// <summary>The longest message. <b>Units</b>: characters.</summary>
+    private const int MostMessage = 2000;
+
     public override async Task<TResponse> UnaryServerHandler<TRequest, TResponse>(
         TRequest request, ServerCallContext context, UnaryServerMethod<TRequest, TResponse> continuation)
     {
@@ -70,9 +73,10 @@ internal sealed class FaultInterceptor(XendLog log) : Interceptor
         // Nothing else ends a call from this side.
         if (fault is OperationCanceledException)
             return new RpcException(new Status(StatusCode.Unavailable, "xend is stopping."));
-        log.Write($"internal error in {context.Method}: {fault}");
+        log.Write($"internal error in {context.Method}", fault);
         return new RpcException(new Status(StatusCode.Internal, $"internal error of xend ({fault.GetType().Name}): its log says more."));
     }
 
-    private static RpcException Status(StatusCode code, Exception fault) => new(new Status(code, fault.Message));
+    /// <summary>The message may repeat what the client said, which may be long; it travels in a header.</summary>
+    private static RpcException Status(StatusCode code, Exception fault) => new(new Status(code, PrintableText.Of(fault.Message, MostMessage, keepLines: true)));
 }

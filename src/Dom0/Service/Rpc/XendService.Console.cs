@@ -15,7 +15,9 @@ internal sealed partial class XendService
         if (!await requestStream.MoveNext(until.Token).ConfigureAwait(false) || requestStream.Current.Open is not { } open)
             throw new ArgumentException("the first message of a console must open it.");
         ConsoleHub hub = state.Domains.Find(open.Domain).Console(open.Number);
-        using ConsoleReader reader = hub.Join(history: !open.SkipHistory);
+        Role role = Caller.Of(context.GetHttpContext()).Role;
+        using IDisposable seat = seats.Take(hub, role);
+        using ConsoleReader reader = hub.Join(history: !open.SkipHistory, holdsGuest: role == Role.Operator);
 
         // Tells the client that it is there.
         await responseStream.WriteAsync(new ConsoleOutput(), until.Token).ConfigureAwait(false);

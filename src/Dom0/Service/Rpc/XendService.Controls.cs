@@ -14,10 +14,10 @@ internal sealed partial class XendService
         _ => ShutdownRequest.Poweroff,
     }));
 
-    public override Task<Done> ResetDomain(DomainRequest request, ServerCallContext context) => With(request.Domain, static domain => domain.Reset());
+    public override Task<Done> ResetDomain(DomainRequest request, ServerCallContext context) => OffPoolAsync(() => state.Domains.Find(request.Domain).Domain.Reset());
 
     public override Task<Done> RenameDomain(RenameDomainRequest request, ServerCallContext context) =>
-        OffPoolAsync(() => state.Domains.Rename(request.Domain, request.Name));
+        ControlAsync(() => state.Domains.Rename(request.Domain, request.Name));
 
     public override Task<Done> SendSysRq(SysRqRequest request, ServerCallContext context) => With(
         request.Domain, domain => domain.SendSysRq(request.Key.Length == 1 ? request.Key[0] : throw new ArgumentException("a SysRq key is one character.")));
@@ -37,8 +37,12 @@ internal sealed partial class XendService
 
     public override Task<ListVcpusReply> ListVcpus(ListDomainsRequest request, ServerCallContext context)
     {
-        IEnumerable<ManagedDomain> domains = request.Domains.Count == 0 ? state.Domains.Domains : request.Domains.Select(state.Domains.Find);
-        return Task.FromResult(new ListVcpusReply { Domains = { domains.Select(Messages.VcpusOf) } });
+        CheckNames(request);
+        return LookAsync(context, () =>
+        {
+            IEnumerable<ManagedDomain> domains = request.Domains.Count == 0 ? state.Domains.Domains : request.Domains.Select(state.Domains.Find);
+            return new ListVcpusReply { Domains = { domains.Select(Messages.VcpusOf) } };
+        });
     }
 
     public override Task<Done> PinVcpu(PinVcpuRequest request, ServerCallContext context) => With(request.Domain, domain =>
@@ -57,5 +61,5 @@ internal sealed partial class XendService
             request.Path.Length == 0 ? null : Absolute(request.Path), new CoreDumpOptions(request.Live, request.Crash, request.Reset)),
     });
 
-    private Task<Done> With(string name, Action<IRunningDomain> action) => OffPoolAsync(() => action(state.Domains.Find(name).Domain));
+    private Task<Done> With(string name, Action<IRunningDomain> action) => ControlAsync(() => action(state.Domains.Find(name).Domain));
 }

@@ -7,11 +7,11 @@ namespace Xen.Service;
 /// <summary>The devices of running domains.</summary>
 internal sealed partial class XendService
 {
-    public override Task<ListBlockDevicesReply> ListBlockDevices(DomainRequest request, ServerCallContext context) => OffPoolAsync(
-        () => new ListBlockDevicesReply { Devices = { state.Domains.Find(request.Domain).Domain.Devices.Disks.Select(Messages.Of) } });
+    public override Task<ListBlockDevicesReply> ListBlockDevices(DomainRequest request, ServerCallContext context) => LookAsync(
+        context, () => new ListBlockDevicesReply { Devices = { state.Domains.Find(request.Domain).Domain.Devices.Disks.Select(Messages.Of) } });
 
-    public override Task<ListNetworkInterfacesReply> ListNetworkInterfaces(DomainRequest request, ServerCallContext context) => OffPoolAsync(
-        () => new ListNetworkInterfacesReply { Interfaces = { state.Domains.Find(request.Domain).Domain.Devices.Vifs.Select(Messages.Of) } });
+    public override Task<ListNetworkInterfacesReply> ListNetworkInterfaces(DomainRequest request, ServerCallContext context) => LookAsync(
+        context, () => new ListNetworkInterfacesReply { Interfaces = { state.Domains.Find(request.Domain).Domain.Devices.Vifs.Select(Messages.Of) } });
 
     public override Task<Done> AttachBlockDevice(AttachDeviceRequest request, ServerCallContext context) => OffPoolAsync(() =>
     {
@@ -28,14 +28,14 @@ internal sealed partial class XendService
     public override async Task<Done> DetachBlockDevice(DetachDeviceRequest request, ServerCallContext context)
     {
         using CancellationTokenSource until = Until(context);
-        await state.Domains.Find(request.Domain).Domain.Devices.DetachDiskAsync(request.Device, request.Force, until.Token).ConfigureAwait(false);
+        await (await OffPoolAsync(() => state.Domains.Find(request.Domain).Domain.Devices.DetachDiskAsync(request.Device, request.Force, until.Token)).ConfigureAwait(false)).ConfigureAwait(false);
         return new Done();
     }
 
     public override async Task<Done> DetachNetworkInterface(DetachDeviceRequest request, ServerCallContext context)
     {
         using CancellationTokenSource until = Until(context);
-        await state.Domains.Find(request.Domain).Domain.Devices.DetachVifAsync(request.Device, request.Force, until.Token).ConfigureAwait(false);
+        await (await OffPoolAsync(() => state.Domains.Find(request.Domain).Domain.Devices.DetachVifAsync(request.Device, request.Force, until.Token)).ConfigureAwait(false)).ConfigureAwait(false);
         return new Done();
     }
 

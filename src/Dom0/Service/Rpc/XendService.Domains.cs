@@ -9,6 +9,12 @@ internal sealed partial class XendService
 {
     public override Task<ListDomainsReply> ListDomains(ListDomainsRequest request, ServerCallContext context)
     {
+        CheckNames(request);
+        return LookAsync(context, () => List(request));
+    }
+
+    private ListDomainsReply List(ListDomainsRequest request)
+    {
         var reply = new ListDomainsReply();
         if (request.Domains.Count == 0)
         {
@@ -22,7 +28,7 @@ internal sealed partial class XendService
             reply.Domains.AddRange(request.Domains.Select(name => Describe(name, request.WithInactive)));
         }
 
-        return Task.FromResult(reply);
+        return reply;
     }
 
     private Domain Describe(string name, bool withInactive)
@@ -71,16 +77,16 @@ internal sealed partial class XendService
         return Messages.Of(await state.Domains.WaitAsync(request.Handle).WaitAsync(until.Token).ConfigureAwait(false));
     }
 
-    public override Task<Done> DestroyDomain(DomainRequest request, ServerCallContext context) => OffPoolAsync(() => state.Domains.Find(request.Domain).Domain.Destroy());
+    public override Task<Done> DestroyDomain(DomainRequest request, ServerCallContext context) => ControlAsync(() => state.Domains.Find(request.Domain).Domain.Destroy());
 
-    public override Task<Done> PauseDomain(DomainRequest request, ServerCallContext context) => OffPoolAsync(() =>
+    public override Task<Done> PauseDomain(DomainRequest request, ServerCallContext context) => ControlAsync(() =>
     {
         ManagedDomain domain = state.Domains.Find(request.Domain);
         domain.Domain.Pause();
         state.Events.Publish(DomainEventKind.Paused, domain);
     });
 
-    public override Task<Done> UnpauseDomain(DomainRequest request, ServerCallContext context) => OffPoolAsync(() =>
+    public override Task<Done> UnpauseDomain(DomainRequest request, ServerCallContext context) => ControlAsync(() =>
     {
         ManagedDomain domain = state.Domains.Find(request.Domain);
         domain.Domain.Unpause();

@@ -32,7 +32,7 @@ internal sealed partial class XendService
         return Task.FromResult(new TextReply { Text = state.Toolstack.ReadLog(request.Clear) });
     }
 
-    public override Task<TextReply> SendDebugKeys(DebugKeysRequest request, ServerCallContext context) => OffPoolAsync(
+    public override Task<TextReply> SendDebugKeys(DebugKeysRequest request, ServerCallContext context) => lanes.ControlAsync(
         () => new TextReply { Text = string.Concat(request.Keys.Take(MostKeys).Select(state.Toolstack.DebugKey)) });
 
     /// <summary>Debug keys of one call.</summary>

@@ -54,8 +54,9 @@ internal sealed partial class XendService
         state.Log.Write($"domain '{request.Domain}' is forgotten");
     });
 
-    public override Task<TextReply> DescribeDomains(ListDomainsRequest request, ServerCallContext context) => OffPoolAsync(() =>
+    public override Task<TextReply> DescribeDomains(ListDomainsRequest request, ServerCallContext context) => LookAsync(context, () =>
     {
+        CheckNames(request);
         IEnumerable<string> texts = request.Domains.Count > 0 ? request.Domains.Select(Describe)
             : [DescribeDom0(), .. state.Domains.Domains.Select(static domain => DomainSxp.Write(domain.Domain)), .. request.WithInactive ? state.Domains.Inactive.Select(Describe) : []];
         return new TextReply { Text = string.Concat(texts) };

@@ -8,7 +8,7 @@ internal sealed partial class XendService
 {
     private const int ShortestInterval = 100, PresetInterval = 1000, LongestInterval = 3_600_000;
 
-    public override Task<StatisticsSample> GetStatistics(GetStatisticsRequest request, ServerCallContext context) => OffPoolAsync(state.Statistics.Sample);
+    public override Task<StatisticsSample> GetStatistics(GetStatisticsRequest request, ServerCallContext context) => LookAsync(context, state.Statistics.Sample);
 
     public override async Task WatchStatistics(WatchStatisticsRequest request, IServerStreamWriter<StatisticsSample> responseStream, ServerCallContext context)
     {
@@ -16,7 +16,7 @@ internal sealed partial class XendService
         if (interval is < ShortestInterval or > LongestInterval)
             throw new ArgumentException($"interval_ms must be from {ShortestInterval} to {LongestInterval}, or 0.");
         using CancellationTokenSource until = Until(context);
-        await SendSamplesAsync(() => OffPoolAsync(state.Statistics.Sample), responseStream, TimeSpan.FromMilliseconds(interval), until.Token).ConfigureAwait(false);
+        await SendSamplesAsync(() => LookAsync(context, state.Statistics.Sample), responseStream, TimeSpan.FromMilliseconds(interval), until.Token).ConfigureAwait(false);
     }
 
     /// <summary>Sends samples until that is cancelled. The next is taken when the one before has gone: nothing waits here for a client that is slow.</summary>

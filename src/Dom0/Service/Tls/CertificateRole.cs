@@ -8,12 +8,15 @@ internal static class CertificateRole
 {
     private const string OrganizationalUnit = "2.5.4.11";
 
+    /// <summary>What of a subject is shown. <b>Units</b>: characters.</summary>
+    private const int MostSubject = 200;
+
     public static Caller Decide(X509Certificate2? certificate, EndPoint? from)
     {
         if (certificate is null)
             return new Caller(Role.None, $"the client at {from}", "It has shown no certificate.");
         Role role = RoleOf(certificate.SubjectName);
-        string name = $"'{Printable(certificate.Subject)}' at {from}";
+        string name = $"'{PrintableText.Of(certificate.Subject, MostSubject)}' at {from}";
         return new Caller(role, name, role == Role.None
             ? "Its certificate must have one role, OU=operator or OU=reader: xm cert --client NAME --role ROLE makes such a one."
             : "A certificate with OU=operator is needed: xm cert --client NAME --role operator makes one.");
@@ -36,6 +39,4 @@ internal static class CertificateRole
         ];
         return roles is [var only] ? only : Role.None;
     }
-
-    private static string Printable(string text) => string.Concat(text.Select(static c => char.IsControl(c) ? '?' : c));
 }

@@ -20,7 +20,7 @@ namespace Xen.Service;
 /// The way by TCP: TLS 1.2 or 1.3, to which both ends bring certificates. The client's must be from our CA and for clients, and says in its subject's OU
 /// what it may do. Who brings none gets nothing, and nothing of what he sends is looked at beyond the handshake.
 /// </summary>
-internal sealed class TlsAccess(TlsOptions options, RefusalLog refusals)
+internal sealed class TlsAccess(TlsOptions options, RefusalLog refusals, ConnectionShares shares)
 {
     /// <summary>Handshakes under way.</summary>
     private const int MostHandshakes = 128;
@@ -110,8 +110,7 @@ internal sealed class TlsAccess(TlsOptions options, RefusalLog refusals)
         handshake.IsDone = true;
         _handshakes.Leave(handshake.Node);
         KeepAlive(connection.Features.Get<IConnectionSocketFeature>()?.Socket);
-        connection.Features.Set(CertificateRole.Decide(connection.Features.Get<ITlsConnectionFeature>()?.ClientCertificate, connection.RemoteEndPoint));
-        return next(connection);
+        return shares.ServeAsync(connection, CertificateRole.Decide(connection.Features.Get<ITlsConnectionFeature>()?.ClientCertificate, connection.RemoteEndPoint), next);
     };
 
     private static void KeepAlive(Socket? socket)

@@ -16,11 +16,17 @@ public sealed class LocalToolstack : IToolstack
 
     private const int TscKhz = 1_000_000;
 
+    /// <summary>Domains that are dumped, ended or built anew at once after they have shut down; others wait for their turn.</summary>
+    private const int MostShutdowns = 16;
+
     /// <summary>Guards the list of domains and that of listeners.</summary>
     private readonly Lock _lock = new();
     private readonly List<RunningDomain> _domains = [];
     private readonly Machine _machine;
     private readonly DomainHost _host;
+
+    /// <summary>What follows when domains shut down: there is one piece for each, so that there is no need of a bound.</summary>
+    private readonly WorkLane _shutdowns = new("shutdown", MostShutdowns, int.MaxValue);
     private readonly List<IDisposable> _listeners = [];
     private bool _disposed;
 
@@ -157,6 +163,7 @@ public sealed class LocalToolstack : IToolstack
             domain.Dispose();
         foreach (IDisposable listener in _listeners)
             listener.Dispose();
+        _shutdowns.Dispose();
         _host.Dom0.Dispose();
         _machine.Dispose();
     }
@@ -170,7 +177,8 @@ public sealed class LocalToolstack : IToolstack
     }
 
     /// <summary>On a physical CPU's thread: what has to be done takes a while, and stops that processor's other work meanwhile if done here.</summary>
-    private void OnShutdown(Domain domain) => ThreadPool.QueueUserWorkItem(_ =>
+    /// <remarks>A life shuts down once, and its domain's lock puts what is done to it in order.</remarks>
+    private void OnShutdown(Domain domain) => _shutdowns.TryPost(() =>
     {
         RunningDomain? owner;
         lock (_lock)

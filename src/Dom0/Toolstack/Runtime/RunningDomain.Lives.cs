@@ -104,6 +104,7 @@ internal sealed partial class RunningDomain
     {
         DomainLife old = _life!;
         _lastStatus = Describe(_host.Control.GetInfo(old.Domain));
+        _lastVcpus = DescribeVcpus(old);
         _isChanging = true;
         try
         {

@@ -18,12 +18,17 @@ internal sealed partial class RunningDomain
         }
     }
 
+    /// <summary>As they were when the life ended that is being replaced.</summary>
+    private volatile IReadOnlyList<VcpuStatus> _lastVcpus = [];
+
+    /// <summary>Without the lock, which is held while the domain is dumped or built anew: a life's vCPUs are there as long as anybody looks at them.</summary>
     public IReadOnlyList<VcpuStatus> Vcpus
     {
         get
         {
-            lock (_lock)
-                return _life is { } life ? [.. life.Domain.Vcpus.Select(Describe)] : [];
+            // In this order: a life that is not there although nothing changes has been the last.
+            bool isChanging = _isChanging;
+            return _life is { } life ? DescribeVcpus(life) : isChanging ? _lastVcpus : [];
         }
     }
 
@@ -91,6 +96,8 @@ internal sealed partial class RunningDomain
             _config = _config with { Vcpus = count };
         }
     }
+
+    private IReadOnlyList<VcpuStatus> DescribeVcpus(DomainLife life) => [.. life.Domain.Vcpus.Select(Describe)];
 
     private VcpuStatus Describe(Vcpu vcpu)
     {

@@ -3,7 +3,7 @@ using Xen.Core;
 namespace Xen.Toolstack;
 
 /// <summary>A domain over all its lives. Read this first: what it is made of; its lives, what is asked of its guest, its processors and its memory have files of their own.</summary>
-/// <remarks>Threads: any. One thing at a time is done to a domain, under the lock; what follows a shutdown is done on a thread of the pool.</remarks>
+/// <remarks>Threads: any. One thing at a time is done to a domain, under the lock; what follows a shutdown is done on a thread of the machine's own for that.</remarks>
 internal sealed partial class RunningDomain : IRunningDomain
 {
     private readonly Lock _lock = new();

@@ -21,6 +21,25 @@ internal sealed class CreditAccount
     /// <summary>For the accounting: vCPUs that want credit this time.</summary>
     public int ActiveCount { get; set; }
 
+    /// <summary>For the accounting: what its cap leaves, how many of its vCPUs' grants rise, and the weight of each of them.</summary>
+    public int Room { get; set; }
+
+    /// <inheritdoc cref="Room"/>
+    public int RisingCount { get; set; }
+
+    /// <inheritdoc cref="Room"/>
+    public double EntryWeight { get; set; }
+
+    /// <summary>For the accounting: where the level stands when a vCPU has a processor of its own, or all have what the cap allows. Somebody rises.</summary>
+    public double Level
+    {
+        get
+        {
+            double own = CreditScheduler.CreditsPerSlice / EntryWeight;
+            return Cap == 0 ? own : Math.Min(own, Room / (EntryWeight * RisingCount));
+        }
+    }
+
     /// <summary>What its cap allows in a period. <b>Units</b>: credits.</summary>
     public int CapCredits => ((Cap * CreditScheduler.CreditsPerSlice) + 99) / 100;
 }
@@ -61,14 +80,14 @@ internal sealed class CreditEntry
     /// <summary>Processor time that is not yet a whole credit. <b>Units</b>: ns.</summary>
     public ulong Unburnt { get; set; }
 
-    /// <summary>For the accounting: its part of its domain's weight, what it gets this time (0: not decided), and that this is decided.</summary>
-    public double Weight { get; set; }
-
-    /// <inheritdoc cref="Weight"/>
+    /// <summary>For the accounting: what it gets this time, that this is decided, and the processors that it is bound to.</summary>
     public int Grant { get; set; }
 
-    /// <inheritdoc cref="Weight"/>
+    /// <inheritdoc cref="Grant"/>
     public bool IsStopped { get; set; }
+
+    /// <inheritdoc cref="Grant"/>
+    public CreditShareSet? Set { get; set; }
 
     /// <summary>Takes part in the accounting: it has used processor time not long ago.</summary>
     public bool IsActive { get; set; }

@@ -8,7 +8,8 @@ namespace Xen.Core;
 /// <remarks>
 /// So vCPUs that are pinned to one processor share that one by their weights, whatever the others do; Xen's own shares the machine, and they would
 /// share equally. Exact where sets of processors are equal, apart, or within one another; where they overlap otherwise the grants may be
-/// more than can be used, and the run queues decide. Guarded by the scheduler's lock.
+/// more than can be used, and the run queues decide. Guarded by the scheduler's lock, so it is quick: what is left of each set and of each cap is kept up to
+/// date and never summed anew, and only sets that can be used up, and domains bound to them, take part.
 /// </remarks>
 internal sealed class CreditShares
 {
@@ -17,9 +18,16 @@ internal sealed class CreditShares
 
     private readonly CpuSet _machine;
 
-    /// <summary>Those whose grant still rises, and all of a period.</summary>
-    private readonly List<CreditEntry> _rising = [], _all = [];
-    private readonly List<CpuSet> _sets = [];
+    /// <summary>The sets of this period by their bits, the machine first, and those to use in it again.</summary>
+    private readonly Dictionary<ulong, CreditShareSet> _byBits = [];
+    private readonly List<CreditShareSet> _pool = [], _sets = [];
+
+    /// <summary>Sets that can be used up, and domains bound to one, while somebody of theirs rises.</summary>
+    private readonly List<CreditShareSet> _contended = [];
+    private readonly List<CreditAccount> _rising = [];
+
+    /// <summary>Those who stop at this level.</summary>
+    private readonly List<CreditEntry> _stopping = [];
 
     public CreditShares(int cpuCount) => _machine = CpuSet.First(cpuCount);
 
@@ -27,77 +35,123 @@ internal sealed class CreditShares
     public void Compute(List<CreditAccount> accounts)
     {
         Collect(accounts);
+        FindContended();
+        SettleFree(accounts);
         while (_rising.Count > 0)
         {
             double level = double.MaxValue;
-            foreach (CreditEntry entry in _rising)
-                level = Math.Min(level, CreditScheduler.CreditsPerSlice / entry.Weight);
-            foreach (CpuSet set in _sets)
-                level = Math.Min(level, LevelOf(set));
-            foreach (CreditAccount account in accounts)
-                level = Math.Min(level, LevelOf(account));
+            foreach (CreditAccount account in _rising)
+                level = Math.Min(level, account.Level);
+            foreach (CreditShareSet set in _contended)
+                level = Math.Min(level, set.Level);
             Stop(Math.Max(level, 0));
+            _rising.RemoveAll(static account => account.RisingCount == 0);
+            _contended.RemoveAll(static set => set.RisingCount == 0);
         }
     }
 
     private void Collect(List<CreditAccount> accounts)
     {
-        _all.Clear();
-        _rising.Clear();
+        _byBits.Clear();
         _sets.Clear();
-        _sets.Add(_machine);
+        SetOf(_machine);
         foreach (CreditAccount account in accounts)
         {
-            account.ActiveCount = account.Entries.Count(static entry => entry.IsActive);
+            int active = 0;
+            foreach (CreditEntry entry in account.Entries)
+                active += entry.IsActive ? 1 : 0;
+            account.ActiveCount = account.RisingCount = active;
+            account.Room = account.CapCredits;
+            account.EntryWeight = (double)account.Weight / active;
+            long most = account.Cap == 0 ? CreditScheduler.CreditsPerSlice : Math.Min(CreditScheduler.CreditsPerSlice, account.CapCredits + 1L);
             foreach (CreditEntry entry in account.Entries)
             {
                 entry.Grant = 0;
+                entry.IsStopped = !entry.IsActive;
                 if (!entry.IsActive)
                     continue;
-                entry.Weight = (double)account.Weight / account.ActiveCount;
-                _all.Add(entry);
-                _rising.Add(entry);
-                CpuSet set = entry.Affinity.Intersect(_machine);
-                if (!_sets.Contains(set))
-                    _sets.Add(set);
+                CreditShareSet set = SetOf(entry.Affinity.Intersect(_machine));
+                entry.Set = set;
+                set.Entries.Add(entry);
+                set.Demand += most;
             }
         }
     }
 
-    /// <summary>Where the level stands when a set of processors is used up; endless if nobody's rises who is bound to it.</summary>
-    private double LevelOf(CpuSet set)
+    private CreditShareSet SetOf(CpuSet cpus)
     {
-        double room = set.Count * CreditScheduler.CreditsPerSlice, weight = 0;
-        foreach (CreditEntry entry in _all)
-        {
-            if (entry.Affinity.Intersect(_machine).Intersect(set) != entry.Affinity.Intersect(_machine))
-                continue;
-            if (entry.Grant == 0)
-                weight += entry.Weight;
-            else
-                room -= entry.Grant;
-        }
-
-        return weight > 0 ? room / weight : double.MaxValue;
+        if (_byBits.TryGetValue(cpus.Bits, out CreditShareSet? set))
+            return set;
+        if (_sets.Count == _pool.Count)
+            _pool.Add(new CreditShareSet());
+        set = _pool[_sets.Count];
+        set.Reset(cpus);
+        _sets.Add(set);
+        _byBits.Add(cpus.Bits, set);
+        return set;
     }
 
-    /// <summary>Where the level stands when a domain has what its cap allows; endless if it has none, or nobody's rises.</summary>
-    private static double LevelOf(CreditAccount account)
+    /// <summary>Finds the sets whose vCPUs can use more than there is; all others always have room.</summary>
+    private void FindContended()
     {
-        if (account.Cap == 0)
-            return double.MaxValue;
-        double room = account.CapCredits, weight = 0;
+        _contended.Clear();
+        foreach (CreditShareSet set in _sets)
+        {
+            long demand = 0;
+            foreach (CreditShareSet other in _sets)
+                demand += other.Cpus.Intersect(set.Cpus) == other.Cpus ? other.Demand : 0;
+            if (demand <= set.Room)
+                continue;
+            _contended.Add(set);
+            foreach (CreditShareSet other in _sets)
+            {
+                if (other.Entries.Count == 0 || other.Cpus.Intersect(set.Cpus) != other.Cpus)
+                    continue;
+                set.Within.Add(other);
+                other.Around.Add(set);
+            }
+        }
+    }
+
+    /// <summary>Domains that are bound to no set that can be used up get what they can use at once; the others rise.</summary>
+    private void SettleFree(List<CreditAccount> accounts)
+    {
+        _rising.Clear();
+        foreach (CreditAccount account in accounts)
+        {
+            if (account.RisingCount == 0)
+                continue;
+            if (IsFree(account))
+            {
+                int grant = GrantAt(account.Level, account);
+                foreach (CreditEntry entry in account.Entries)
+                    entry.Grant = entry.IsActive ? grant : 0;
+                continue;
+            }
+
+            _rising.Add(account);
+            foreach (CreditEntry entry in account.Entries)
+            {
+                if (!entry.IsActive)
+                    continue;
+                foreach (CreditShareSet set in entry.Set!.Around)
+                {
+                    set.RisingCount++;
+                    set.RisingWeight += account.EntryWeight;
+                }
+            }
+        }
+    }
+
+    private static bool IsFree(CreditAccount account)
+    {
         foreach (CreditEntry entry in account.Entries)
         {
-            if (!entry.IsActive)
-                continue;
-            if (entry.Grant == 0)
-                weight += entry.Weight;
-            else
-                room -= entry.Grant;
+            if (entry.IsActive && entry.Set!.Around.Count > 0)
+                return false;
         }
 
-        return weight > 0 ? room / weight : double.MaxValue;
+        return true;
     }
 
     /// <summary>Ends the rise of those for whom it ends at this level: at least one.</summary>
@@ -105,22 +159,51 @@ internal sealed class CreditShares
     {
         // Judged before any of them is changed.
         double most = level * Same;
-        foreach (CreditEntry entry in _rising)
-            entry.IsStopped = CreditScheduler.CreditsPerSlice / entry.Weight <= most || LevelOf(entry.Account) <= most;
-        foreach (CpuSet set in _sets)
+        _stopping.Clear();
+        foreach (CreditAccount account in _rising)
         {
-            if (LevelOf(set) > most)
-                continue;
-            foreach (CreditEntry entry in _rising)
-                entry.IsStopped |= entry.Affinity.Intersect(_machine).Intersect(set) == entry.Affinity.Intersect(_machine);
+            if (account.Level <= most)
+                StopAll(account.Entries);
         }
 
-        foreach (CreditEntry entry in _rising)
+        foreach (CreditShareSet set in _contended)
+        {
+            if (set.Level > most)
+                continue;
+            foreach (CreditShareSet within in set.Within)
+                StopAll(within.Entries);
+        }
+
+        foreach (CreditEntry entry in _stopping)
+            Settle(entry, GrantAt(level, entry.Account));
+    }
+
+    private void StopAll(List<CreditEntry> entries)
+    {
+        foreach (CreditEntry entry in entries)
         {
             if (entry.IsStopped)
-                entry.Grant = Math.Max(1, (int)Math.Round(level * entry.Weight));
+                continue;
+            entry.IsStopped = true;
+            _stopping.Add(entry);
         }
+    }
 
-        _rising.RemoveAll(static entry => entry.IsStopped);
+    /// <summary>A whole number of credits. What is a half but for an error of arithmetic is a half: the order of sums does not count.</summary>
+    private static int GrantAt(double level, CreditAccount account) => Math.Max(1, (int)Math.Round(Math.Round(level * account.EntryWeight, 6)));
+
+    /// <summary>Takes what somebody gets from what it is bound by.</summary>
+    private static void Settle(CreditEntry entry, int grant)
+    {
+        CreditAccount account = entry.Account;
+        entry.Grant = grant;
+        account.Room -= grant;
+        account.RisingCount--;
+        foreach (CreditShareSet set in entry.Set!.Around)
+        {
+            set.Room -= grant;
+            set.RisingCount--;
+            set.RisingWeight -= account.EntryWeight;
+        }
     }
 }

@@ -87,12 +87,23 @@ public sealed class MachineLog
         ulong now = _clock.Now;
         if (line.Length > LineLength)
             line = line[..LineLength];
+        line = OneLine(line);
         string stamped = string.Create(CultureInfo.InvariantCulture, $"(XEN) [{now / 1_000_000_000,5}.{now / 1000 % 1_000_000:d6}] {line}");
         if (_lines.Count == Capacity)
             _lines.Dequeue();
         _lines.Enqueue(stamped);
         _sink?.Invoke(stamped);
     }
+
+    /// <summary>Whatever somebody else's text is in it, it is one line, and does nothing to a terminal.</summary>
+    private static string OneLine(string line) =>
+        line.AsSpan().IndexOfAnyInRange('\0', '\x1f') < 0 && line.AsSpan().IndexOfAnyInRange('\x7f', '\x9f') < 0
+            ? line
+            : string.Create(line.Length, line, static (to, from) =>
+            {
+                for (int i = 0; i < to.Length; i++)
+                    to[i] = char.IsControl(from[i]) ? (from[i] == '\t' ? ' ' : '?') : from[i];
+            });
 
     private readonly record struct GuestBudget(ulong Start, int Written, int Dropped);
 }

@@ -48,7 +48,13 @@ internal sealed class TestCertificates : IDisposable
     /// <summary>A client that asks nobody whether its certificate will do.</summary>
     /// <param name="port">Of the xend.</param>
     /// <param name="name">Whose certificate; null: none.</param>
-    public GrpcChannel Connect(int port, string? name)
+    public GrpcChannel Connect(int port, string? name) =>
+        GrpcChannel.ForAddress($"https://127.0.0.1:{port}", new GrpcChannelOptions { HttpHandler = NewHandler(name), DisposeHttpClient = true });
+
+    /// <summary>A client that speaks HTTP and nothing more.</summary>
+    public HttpClient ConnectPlainly(string name) => new(NewHandler(name));
+
+    private SocketsHttpHandler NewHandler(string? name)
     {
         var handler = new SocketsHttpHandler();
         handler.SslOptions.CertificateChainPolicy = ServerPolicy;
@@ -58,7 +64,7 @@ internal sealed class TestCertificates : IDisposable
             handler.SslOptions.ClientCertificateContext = System.Net.Security.SslStreamCertificateContext.Create(certificate, additionalCertificates: null, offline: true);
         }
 
-        return GrpcChannel.ForAddress($"https://127.0.0.1:{port}", new GrpcChannelOptions { HttpHandler = handler, DisposeHttpClient = true });
+        return handler;
     }
 
     public void Dispose()

@@ -33,6 +33,15 @@ public sealed class MachineLogTests
     }
 
     [Fact]
+    public void Hostile_TextInALine_MakesNoOther()
+    {
+        List<string> seen = [];
+        var log = new MachineLog(new MachineClock(TimeProvider.System), seen.Add);
+        log.WriteGuest(new DomId(1), "a\n(XEN) forged\r\u001b[2J\u009b\tend");
+        Assert.EndsWith("(d1) a?(XEN) forged??[2J? end", Assert.Single(seen), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void TraceRing_KeepsTheLastEvents_OldestFirst()
     {
         var ring = new TraceRing(new MachineClock(TimeProvider.System));
