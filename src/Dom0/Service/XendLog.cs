@@ -1,4 +1,5 @@
 using System.Globalization;
+using Xen.Contract;
 using Xen.Toolstack;
 
 namespace Xen.Service;

@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.RegularExpressions;
 using Xen.Contract.V1;
+using Xen.Contract;
 using Xen.Xm;
 
 namespace Xen.Dom0.Tests.Xm;

@@ -15,7 +15,7 @@ internal sealed partial class Duel(Action prepare, Func<bool> push, Func<bool> l
 
     // On a busy machine the two seldom run at the same time; then it takes longer to have enough rounds.
     private const int EnoughRounds = 50_000;
-    private static readonly TimeSpan Least = TimeSpan.FromSeconds(2), Most = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Least = TimeSpan.FromSeconds(2), Most = TimeSpan.FromSeconds(30), UntilLost = TimeSpan.FromMinutes(2);
 
     private const int MaskSize = 1024;
 
@@ -24,25 +24,26 @@ internal sealed partial class Duel(Action prepare, Func<bool> push, Func<bool> l
     private bool _found;
 
     /// <summary>Counts the rounds, and those in which neither the one was notified nor the other found.</summary>
-    public (int Rounds, int Lost) Fight()
+    /// <param name="untilLost">Goes on until there is such a one, for a long time; else for some thousand rounds.</param>
+    public (int Rounds, int Lost) Fight(bool untilLost = false)
     {
         int[] processors = Processors();
         Thread looker = new(() => RunOn(processors[^1], Look));
         looker.Start();
         (int Rounds, int Lost) result = default;
-        Thread pusher = new(() => RunOn(processors[0], () => result = PushAll()));
+        Thread pusher = new(() => RunOn(processors[0], () => result = PushAll(untilLost)));
         pusher.Start();
         pusher.Join();
         looker.Join();
         return result;
     }
 
-    private (int Rounds, int Lost) PushAll()
+    private (int Rounds, int Lost) PushAll(bool untilLost)
     {
         Random random = new(1);
         long start = Stopwatch.GetTimestamp();
         int round = 0, lost = 0;
-        for (TimeSpan spent = default; spent < Least || (round < EnoughRounds && spent < Most); spent = Stopwatch.GetElapsedTime(start))
+        for (TimeSpan spent = default; untilLost ? lost == 0 && spent < UntilLost : spent < Least || (round < EnoughRounds && spent < Most); spent = Stopwatch.GetElapsedTime(start))
         {
             prepare();
             long moment = Stopwatch.GetTimestamp() + Ticks(Notice);

@@ -12,6 +12,12 @@ namespace Xen.Drivers.Tests.Rings;
 /// </summary>
 public sealed class RingBarrierTests(ITestOutputHelper output)
 {
+#if DEBUG
+    private static bool IsOptimised => false;
+#else
+    private static bool IsOptimised => true;
+#endif
+
     [Fact]
     public void OneRequestAgainstOneLastLook_IsFoundOrNotified()
     {
@@ -48,7 +54,10 @@ public sealed class RingBarrierTests(ITestOutputHelper output)
         AssertNothingLost(duel.Fight());
     }
 
-    /// <summary>The duel itself can tell: the same two steps on the same page without barriers lose wake-ups, where the processor lets them.</summary>
+    /// <summary>
+    /// The duel itself can tell: the same two steps on the same page without barriers lose wake-ups, where the processor lets them. Only optimised code is quick
+    /// enough between its store and its load; so not in a debug build, and in others only when the runtime has come to compile it again.
+    /// </summary>
     [Fact]
     public void TheSameWithoutBarriers_IsSeenToLose()
     {
@@ -71,9 +80,9 @@ public sealed class RingBarrierTests(ITestOutputHelper output)
                 return Volatile.Read(ref Word(consumer, RingLayout.ReqProd)) == index;
             },
             () => { });
-        (int rounds, int lost) = duel.Fight();
+        (int rounds, int lost) = duel.Fight(untilLost: IsOptimised);
         output.WriteLine($"{lost} of {rounds} lost without barriers");
-        Assert.True(lost > 0 || Environment.ProcessorCount == 1, "the duel is too slow to see a missing barrier");
+        Assert.True(lost > 0 || Environment.ProcessorCount == 1 || !IsOptimised, "the duel is too slow to see a missing barrier");
     }
 
     private static ref uint Word(SlowPages pages, int offset) => ref MemoryMarshal.Cast<byte, uint>(pages.Bytes(0))[offset / sizeof(uint)];

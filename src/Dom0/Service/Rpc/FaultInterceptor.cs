@@ -1,5 +1,6 @@
 using Grpc.Core;
 using Grpc.Core.Interceptors;
+using Xen.Contract;
 using Xen.Toolstack;
 
 namespace Xen.Service;

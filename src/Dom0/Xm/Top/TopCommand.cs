@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text.Json;
 using Grpc.Core;
 using Xen.Contract.V1;
+using Xen.Contract;
 
 namespace Xen.Xm;
 

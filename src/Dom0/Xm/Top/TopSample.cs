@@ -1,4 +1,5 @@
 using Xen.Contract.V1;
+using Xen.Contract;
 
 namespace Xen.Xm;
 

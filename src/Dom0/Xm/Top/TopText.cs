@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using Xen.Contract.V1;
+using Xen.Contract;
 
 namespace Xen.Xm;
 

@@ -30,6 +30,7 @@ public abstract class XenbusDevice : IDisposable, IThreadPoolWorkItem
     private readonly List<IDisposable> _watches = [];
     private readonly Lock _steps = new();
     private readonly Lock _watchLock = new();
+    private bool _watchesEnded;
     private XenbusDeviceStatus _status = new(XenbusState.Unknown, null, "not started", IsFinished: false);
     private (int Connection, string Reason)? _failure;
     private string _ownText = "";
@@ -209,9 +210,11 @@ public abstract class XenbusDevice : IDisposable, IThreadPoolWorkItem
         XenbusDeviceStatus status = new(Own, Peer, text + _trouble, isFinished);
         if (status == _status)
             return;
-        Volatile.Write(ref _status, status);
+
+        // Whoever sees that it is finished finds nothing of it left.
         if (isFinished)
             EndWatches();
+        Volatile.Write(ref _status, status);
         _changed?.Invoke(status);
     }
 
@@ -278,7 +281,7 @@ public abstract class XenbusDevice : IDisposable, IThreadPoolWorkItem
             return $"xenstore refused a watch on {path}: {error}";
         lock (_watchLock)
         {
-            if (!IsDisposed && !Status.IsFinished)
+            if (!_watchesEnded)
             {
                 _watches.Add(watch);
                 return null;
@@ -294,6 +297,7 @@ public abstract class XenbusDevice : IDisposable, IThreadPoolWorkItem
         IDisposable[] watches;
         lock (_watchLock)
         {
+            _watchesEnded = true;
             watches = [.. _watches];
             _watches.Clear();
         }
