@@ -175,7 +175,7 @@ public sealed class ManagedDomainTests
         {
             Assert.Equal(["Domain-0"], await world.NamesAsync(xend, withInactive: false));
             await xend.CreateAsync("other", xend.WriteIdleKernel());
-            await xend.WhenLoggedAsync("'kept'");
+            await xend.WhenLoggedAsync("started with xend");
             Assert.Equal(["Domain-0", "kept", "other"], (await world.NamesAsync(xend, withInactive: false)).Order(StringComparer.Ordinal));
         }
     }
